@@ -1,0 +1,1 @@
+"""The Nx workspace as values: project graph, nx.json, patterns, services."""
