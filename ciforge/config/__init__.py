@@ -1,0 +1,1 @@
+"""ciforge.yaml: what detection can't know about a workspace."""

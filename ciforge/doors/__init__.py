@@ -1,0 +1,1 @@
+"""One door for each outside thing: processes, git, Nx, the registry, GitLab, files."""

@@ -1,0 +1,62 @@
+"""The door to the file system: bounded reads, atomic writes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from ciforge.errors import InputError
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes `content` beside `path` and renames it into place.
+
+    A reader sees the old file or the new one, never half of it, and a killed writer leaves
+    the old one. Raises InputError when the place can't be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        raise InputError(f"cannot write: {error.strerror}", where=str(path)) from error
+    except BaseException:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        raise
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """The file's bytes, or None when there is no such regular file.
+
+    Raises InputError for a file that is there and can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:  # a symlink loop, no permission, a name too long
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def exists(path: Path) -> bool:
+    """Whether the path leads to something, links followed (as Nx asks it)."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,246 @@
+"""The door to git. Paths in and out are relative to the workspace, which may be a subfolder.
+
+Everything is asked with `-z`, so that a file name may hold any byte but NUL; bytes that are
+not UTF-8 survive as surrogates. Revisions never reach git when they could be read as options.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ciforge.doors.process import ProcessError, run
+from ciforge.errors import InputError, OutsideError
+
+ZERO_SHA = "0" * 40
+
+# Nx reads a file at a revision through a buffer of this size; a larger one counts as unreadable.
+_NX_READ_LIMIT = 1024 * 10_000
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """A file of a tree or of the working tree: git mode (`100644`, …) and blob id."""
+
+    mode: str
+    object_id: str
+
+
+def check_revision(revision: str) -> str:
+    """Refuses what git would read as an option, and what no revision can hold."""
+    if revision.startswith("-") or not revision or any(c in revision for c in "\n\0"):
+        raise InputError(
+            f"{revision!r} is not a git revision",
+            hint="name a branch, a tag or a commit",
+        )
+    return revision
+
+
+class Git:
+    """git, asked from one workspace folder."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+
+    def _run(self, *args: str, stdin: bytes | None = None) -> bytes:
+        return run(
+            ["git", "-c", "core.quotepath=off", *args],
+            cwd=self.workspace,
+            stdin=stdin,
+            env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+        )
+
+    def _text(self, *args: str) -> str:
+        return os.fsdecode(self._run(*args)).strip()
+
+    def _paths(self, *args: str) -> list[str]:
+        return [os.fsdecode(p) for p in self._run(*args).split(b"\0") if p]
+
+    # -- commits ---------------------------------------------------------------------------
+
+    def top_level(self) -> Path:
+        """The repository's root. Raises InputError when the workspace is in no repository."""
+        try:
+            return Path(self._text("rev-parse", "--show-toplevel"))
+        except ProcessError as error:
+            if "dubious ownership" in error.stderr:
+                raise InputError(
+                    "git refuses this repository: it belongs to somebody else",
+                    where=str(self.workspace),
+                    hint=f"git config --global --add safe.directory '{self.workspace}'",
+                ) from error
+            raise InputError(
+                "not inside a git repository",
+                where=str(self.workspace),
+                hint="run ciforge in a clone of the monorepo, or name it with -C DIR",
+            ) from error
+
+    def commit(self, revision: str) -> str | None:
+        """The full id of the commit that `revision` names, or None when there is none here."""
+        check_revision(revision)
+        try:
+            return self._text("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        except ProcessError:
+            return None
+
+    def merge_base(self, base: str, head: str) -> str:
+        """As Nx finds it: `merge-base`, else the fork point, else `base` as given."""
+        check_revision(base)
+        check_revision(head)
+        try:
+            return self._text("merge-base", base, head)
+        except ProcessError:
+            try:
+                return self._text("merge-base", "--fork-point", base, head)
+            except ProcessError:
+                return base
+
+    def is_shallow(self) -> bool:
+        return self._text("rev-parse", "--is-shallow-repository") == "true"
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        check_revision(older)
+        check_revision(newer)
+        try:
+            self._run("merge-base", "--is-ancestor", older, newer)
+        except ProcessError:
+            return False
+        return True
+
+    def deepen(self, commit: str | None, *, remote: str = "origin") -> bool:
+        """Fetches the missing history; True when the remote allowed it."""
+        attempts = [["fetch", "--quiet", "--no-tags", "--unshallow", remote]]
+        if commit is not None:
+            check_revision(commit)
+            attempts.insert(0, ["fetch", "--quiet", "--no-tags", "--depth=1", remote, commit])
+        ok = False
+        for attempt in attempts:
+            try:
+                self._run(*attempt)
+                ok = True
+            except OutsideError:
+                continue
+        return ok
+
+    def previous_tag(self, tag: str) -> str | None:
+        """The nearest tag on the way back from `tag`, itself left out."""
+        check_revision(tag)
+        try:
+            name = self._text("describe", "--tags", "--abbrev=0", f"{tag}^{{commit}}^")
+        except ProcessError:
+            return None
+        return name or None
+
+    def branch(self) -> str | None:
+        """The checked-out branch, or None on a detached head."""
+        try:
+            return self._text("symbolic-ref", "--quiet", "--short", "HEAD")
+        except ProcessError:
+            return None
+
+    def default_branch(self, *, remote: str = "origin") -> str | None:
+        """What the remote calls its default branch, as `origin/main`."""
+        try:
+            return self._text("symbolic-ref", "--quiet", "--short", f"refs/remotes/{remote}/HEAD")
+        except ProcessError:
+            return None
+
+    # -- changes ---------------------------------------------------------------------------
+
+    def changed(self, base: str, head: str) -> list[str]:
+        """Files that differ between two commits; a rename is a deletion and an addition."""
+        check_revision(base)
+        check_revision(head)
+        return self._paths("diff", "--name-only", "--no-renames", "--relative", "-z", base, head)
+
+    def uncommitted(self) -> list[str]:
+        return self._paths("diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD", ".")
+
+    def untracked(self) -> list[str]:
+        return self._paths("ls-files", "--others", "--exclude-standard", "-z")
+
+    # -- contents --------------------------------------------------------------------------
+
+    def show(self, revision: str, path: str) -> bytes | None:
+        """A file's bytes at a revision, or None when it isn't there."""
+        check_revision(revision)
+        try:
+            return self._run("cat-file", "blob", f"{revision}:./{path}")
+        except ProcessError:
+            return None
+
+    def show_as_nx(self, revision: str, path: str) -> str:
+        """A file's text at a revision as Nx reads it: trimmed, and empty when unreadable."""
+        content = self.show(revision, path)
+        if content is None or len(content) > _NX_READ_LIMIT:
+            return ""
+        return content.decode("utf-8", "replace").strip(_JS_WHITESPACE)
+
+    def tree(self, revision: str) -> dict[str, TreeEntry]:
+        """All files of a commit below the workspace."""
+        check_revision(revision)
+        entries: dict[str, TreeEntry] = {}
+        for record in self._run(
+            "ls-tree", "-r", "-z", "--full-tree", *self._tree_of(revision)
+        ).split(b"\0"):
+            if record:
+                meta, _, path = record.partition(b"\t")
+                mode, _, object_id = meta.split(b" ", 2)
+                entries[os.fsdecode(path)] = TreeEntry(mode.decode(), object_id.decode())
+        return entries
+
+    def _tree_of(self, revision: str) -> list[str]:
+        prefix = self._text("rev-parse", "--show-prefix").rstrip("/")
+        return [f"{revision}:{prefix}" if prefix else revision]
+
+    def index(self) -> dict[str, TreeEntry]:
+        """All files of the index below the workspace (the lowest stage of an unmerged one)."""
+        entries: dict[str, TreeEntry] = {}
+        for record in self._run("ls-files", "--stage", "-z").split(b"\0"):
+            if record:
+                meta, _, path = record.partition(b"\t")
+                mode, object_id, _ = meta.split(b" ")
+                entries.setdefault(os.fsdecode(path), TreeEntry(mode.decode(), object_id.decode()))
+        return entries
+
+    def modified(self) -> list[str]:
+        """Tracked files whose working-tree content, mode or existence differs from the index."""
+        return self._paths("diff-files", "--name-only", "--relative", "-z")
+
+    def hash_files(self, paths: Sequence[str]) -> dict[str, str]:
+        """Blob ids of working-tree files, as `git add` would compute them.
+
+        A file that vanished meanwhile makes git fail as a whole; the caller decides.
+        """
+        if not paths:
+            return {}
+        # hash-object has no -z: a name with a newline goes as an argument, the rest by stdin.
+        plain = [p for p in paths if "\n" not in p and not p.startswith('"')]
+        odd = [p for p in paths if "\n" in p or p.startswith('"')]
+        ids: dict[str, str] = {}
+        if plain:
+            out = self._run(
+                "hash-object",
+                "--stdin-paths",
+                stdin=b"".join(os.fsencode(p) + b"\n" for p in plain),
+            )
+            ids.update(zip(plain, out.decode().split(), strict=True))
+        for path in odd:
+            ids[path] = self._text("hash-object", "--", path)
+        return ids
+
+    def read_many(self, revision: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """Contents of several files at a revision; absent ones are left out."""
+        found: dict[str, bytes] = {}
+        for path in paths:
+            content = self.show(revision, path)
+            if content is not None:
+                found[path] = content
+        return found
+
+
+_JS_WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    chr(c) for c in range(0x2000, 0x200B)
+)

@@ -1,0 +1,84 @@
+"""The one door for processes: argument lists only, never a shell, every call timed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ciforge.errors import OutsideError
+
+_observers: list[Callable[[str, float], None]] = []
+
+
+def observe(callback: Callable[[str, float], None]) -> None:
+    """Calls `callback(what, seconds)` after each outside call (the `--verbose` trace)."""
+    _observers.append(callback)
+
+
+def report_call(what: str, seconds: float) -> None:
+    """Tells the observers of a call that didn't go through a process (HTTP)."""
+    for callback in _observers:
+        callback(what, seconds)
+
+
+class ProcessError(OutsideError):
+    """A process ended with a non-zero code. `stderr` is what it said, decoded."""
+
+    def __init__(self, argv: Sequence[str], returncode: int, stdout: bytes, stderr: bytes) -> None:
+        self.argv = list(argv)
+        self.returncode = returncode
+        self.stdout = stdout.decode("utf-8", "replace").strip()
+        self.stderr = stderr.decode("utf-8", "replace").strip()
+        last = self.stderr.splitlines()[-1] if self.stderr else f"exit code {returncode}"
+        super().__init__(f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''}: {last}")
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> bytes:
+    """Runs `argv` and returns its standard output.
+
+    `env` is added to the process's own environment. Raises ProcessError for a non-zero exit,
+    OutsideError when the program is missing or `timeout` (seconds) has passed.
+    """
+    started = time.perf_counter()
+    # posix_spawn (taken when no close_fds and no cwd are asked for) is not worth its limits here.
+    try:
+        done = subprocess.run(  # noqa: S603 - an argument list, no shell
+            argv,
+            cwd=cwd,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            env={**os.environ, **env} if env else None,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        if cwd is not None and not cwd.is_dir():
+            raise OutsideError(f"no such directory: {cwd}") from error
+        raise OutsideError(
+            f"{argv[0]} was not found", hint=f"install {argv[0]} and put it on PATH"
+        ) from error
+    except PermissionError as error:
+        raise OutsideError(f"{argv[0]} may not be executed: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise OutsideError(f"{argv[0]} gave no answer within {timeout:g} s") from error
+    report_call(" ".join(argv), time.perf_counter() - started)
+    if done.returncode != 0:
+        raise ProcessError(argv, done.returncode, done.stdout, done.stderr)
+    return done.stdout
+
+
+def trace_to_stderr() -> None:
+    """Prints each outside call with its time, as `--verbose` shows it."""
+    observe(lambda what, seconds: print(f"[{seconds:7.3f} s] {what}", file=sys.stderr))
