@@ -6,14 +6,15 @@ same. Descriptions end up in the JSON Schema, where an editor shows them.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+# `(?!\n)$`: Python's `$` also matches before a last line break, a JSON Schema's doesn't.
 Name = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$",
+        pattern=r"^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?!\n)$",
         max_length=128,
         description="lower case letters and digits, joined by single '.', '_' or '-' "
         "(what a registry takes as a repository name)",
@@ -23,11 +24,17 @@ RelativePath = Annotated[
     str,
     Meta(
         min_length=1,
-        pattern=r"^(?!/)(?!.*(?:^|/)\.\.(?:/|$))",
+        pattern=r"^(?!/)(?!(?:[^/]*/)*\.\.(?:/|$))[^\x00-\x1f\x7f]+(?!\n)$",
         description="a path relative to the Nx workspace, without '..'",
     ),
 ]
-Platform = Annotated[str, Meta(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$")]
+Platform = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?(?!\n)$",
+        description="a platform as Docker names it: linux/amd64, linux/arm64",
+    ),
+]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,10 +160,8 @@ class Runners(Section, frozen=True):
 
 class Environment(Section, frozen=True):
     when: Annotated[
-        str,
-        Meta(
-            pattern="^(auto|manual)$", description="auto: after a green smoke; manual: on a click"
-        ),
+        Literal["auto", "manual"],
+        Meta(description="auto: after a green smoke; manual: on a click"),
     ] = "manual"
     values: Annotated[
         tuple[RelativePath, ...], Meta(description="Helm values files, later ones win")
