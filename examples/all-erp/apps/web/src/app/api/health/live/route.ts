@@ -1,0 +1,6 @@
+// Else the build would answer, once and for all.
+export const dynamic = 'force-dynamic';
+
+export function GET(): Response {
+  return Response.json({ status: 'ok' });
+}

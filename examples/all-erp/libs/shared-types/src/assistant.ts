@@ -1,0 +1,4 @@
+export interface Answer {
+  answer: string;
+  model: string;
+}
