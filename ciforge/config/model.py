@@ -71,6 +71,13 @@ class Image(Section, frozen=True):
         dict[str, str],
         Meta(description="build arguments of every image; never secrets: they stay readable in it"),
     ] = {}
+    base_images: Annotated[
+        dict[str, str],
+        Meta(
+            description="digests of base images, {node:22-alpine: sha256:…}: a new one rebuilds "
+            "what starts from it"
+        ),
+    ] = {}
     platforms: Annotated[tuple[Platform, ...], Meta(min_length=1)] = ("linux/amd64",)
     inputs: Annotated[
         tuple[str, ...],

@@ -46,7 +46,7 @@ class Git:
 
     def _run(self, *args: str, stdin: bytes | None = None) -> bytes:
         return run(
-            ["git", "-c", "core.quotepath=off", *args],
+            ["git", *args],
             cwd=self.workspace,
             stdin=stdin,
             env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
@@ -160,6 +160,10 @@ class Git:
 
     def untracked(self) -> list[str]:
         return self._paths("ls-files", "--others", "--exclude-standard", "-z")
+
+    def tracked(self, *patterns: str) -> list[str]:
+        """Files that git knows below the workspace, all or those matching pathspecs."""
+        return self._paths("ls-files", "-z", "--", *patterns)
 
     # -- contents --------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ciforge.workspace.builders import CAP
 from ciforge.workspace.entries import read_settings, read_source, resolve
 from ciforge.workspace.model import ProjectGraph
-from ciforge.workspace.services import Detected, Rejected, detect
+from ciforge.workspace.detection import Detected, Rejected, detect
 
 BOOTSTRAP = "import { NestFactory } from '@nestjs/core';\nNestFactory.create(AppModule);\n"
 COMMAND = "nx:run-commands"

@@ -1,0 +1,42 @@
+"""Show the project graph: as a tree, as JSON, or as a picture for DOT or Mermaid."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ciforge.cli.terminal import escape, print_json, print_lines, warn
+from ciforge.collect.graph import load_graph, warnings
+from ciforge.collect.workspace import open_root
+from ciforge.report import graph as report
+
+EXAMPLES = """\
+examples:
+  ciforge graph                                 what depends on what
+  ciforge graph --format mermaid                for a README or a merge request
+  ciforge graph --format dot | dot -Tsvg > graph.svg
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--graph", metavar="FILE", type=Path, help="a graph that Nx wrote")
+    parser.add_argument(
+        "--format", choices=["text", "json", "dot", "mermaid"], default="text", help="default: text"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    root = open_root(arguments.directory)
+    graph = load_graph(root, arguments.graph)
+    on_disk = root.git.tracked("project.json", "*/project.json") if root.in_git else []
+    for message, hint in warnings(root, graph, on_disk):
+        warn(message, hint)
+    if arguments.format == "json":
+        print_json(report.as_json(graph))
+    elif arguments.format == "dot":
+        print_lines(report.as_dot(graph))
+    elif arguments.format == "mermaid":
+        print_lines(report.as_mermaid(graph))
+    else:
+        print_lines(report.as_tree(graph, escape))
+    return 0

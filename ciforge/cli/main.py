@@ -1,0 +1,154 @@
+"""Parses arguments, runs one command, turns errors into lines and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from ciforge import __version__
+from ciforge.cli.terminal import escape, style
+from ciforge.errors import EXIT_BUG, EXIT_OUTSIDE, EXIT_USAGE, CiforgeError
+
+# Name, and what `ciforge --help` says of it. The module of a command is `ciforge.cli.<name>`,
+# imported only when that command runs: `affected` must not pay for `plan`.
+COMMANDS = {
+    "plan": "say what a change builds, reuses, tests and deploys, and why",
+    "affected": "list the projects that a change affects, as Nx does",
+    "digest": "show what an image's build reads, as one digest and its entries",
+    "graph": "show the project graph as text, JSON, DOT or Mermaid",
+    "doctor": "say what is installed, and what is missing for which command",
+    "schema": "print the JSON Schema of ciforge.yaml or of plan.json",
+    "completion": "print a completion script for bash, zsh or tcsh",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors in ciforge's own form (two lines, exit code 2)."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, self.prog)
+
+
+class UsageError(CiforgeError):
+    def __init__(self, message: str, prog: str) -> None:
+        super().__init__(message, hint=f"see {prog} --help")
+
+
+def common_options() -> Parser:
+    """Options of every command, taken before or after its name."""
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument(
+        "-C",
+        dest="directory",
+        metavar="DIR",
+        type=Path,
+        help="work in DIR instead of the current folder",
+    )
+    common.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="print each git, Nx and network call with its time on standard error",
+    )
+    return common
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser; only `command` (all of them when None) gets its options."""
+    common = common_options()
+    parser = Parser(
+        prog="ciforge",
+        description="Turns a commit in an Nx monorepo on GitLab into a safe deploy.",
+        epilog="Examples:\n"
+        "  ciforge plan                          what would happen to what I have here\n"
+        "  ciforge affected --base main          what Nx calls affected, ten times faster\n"
+        "  ciforge affected --why web            the shortest way from the change to web\n"
+        "  ciforge digest web --against main     why web would be built anew\n\n"
+        "Exit codes: 0 done, or the verdict is yes; 1 the verdict is no; 2 wrong usage,\n"
+        "configuration or input; 3 something outside is missing or down; 70 a bug.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"ciforge {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, summary in COMMANDS.items():
+        if command not in (None, name):
+            commands.add_parser(name, help=summary, add_help=False)
+            continue
+        module = _module(name)
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=module.__doc__,
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common],
+            allow_abbrev=False,
+        )
+        module.configure(sub)
+    return parser
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"ciforge.cli.{name}")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs the command line `argv`; returns the exit code and never raises for a user's mistake."""
+    try:
+        return _run(argv)
+    except CiforgeError as error:
+        _report(error)
+        return error.code
+    except KeyboardInterrupt:
+        print("ciforge: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing more to say, and nothing to complain about.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        print(
+            f"ciforge: this is a bug in ciforge {__version__}: {type(error).__name__}\n"
+            "  please report it with the lines above",
+            file=sys.stderr,
+        )
+        return EXIT_BUG
+
+
+def _run(argv: Sequence[str]) -> int:
+    command = next((a for a in argv if a in COMMANDS), None)
+    wants_all = command is None
+    parser = build_parser("" if wants_all else command)
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return EXIT_USAGE
+    if getattr(arguments, "verbose", False):
+        from ciforge.doors.process import trace_to_stderr
+
+        trace_to_stderr()
+    arguments.directory = getattr(arguments, "directory", None) or Path()
+    run_command: Callable[[argparse.Namespace], int] = _module(arguments.command).run
+    try:
+        return run_command(arguments)
+    finally:
+        sys.stdout.flush()
+
+
+def _report(error: CiforgeError) -> None:
+    """One line that says what and where, one that says what to do."""
+    name = style("ciforge: error:" if error.code != EXIT_OUTSIDE else "ciforge:", "red", sys.stderr)
+    print(f"{name} {escape(str(error), keep_newlines=True)}", file=sys.stderr)
+    if error.hint:
+        print(f"  {escape(error.hint, keep_newlines=True)}", file=sys.stderr)

@@ -1,0 +1,86 @@
+"""Say what a change builds, reuses, tests and deploys, and why. Changes nothing.
+
+The base is chosen by a policy that never guesses silently: --base; in a merge-request
+pipeline its diff base; on a tag the tag before; on a branch in CI the last successful
+pipeline, else CI_COMMIT_BEFORE_SHA; locally where the work left the default branch, plus
+uncommitted files. The plan says which rule chose which commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ciforge.cli.terminal import escape, print_bytes, print_lines, style, warn
+from ciforge.errors import EXIT_OK
+
+EXAMPLES = """\
+examples:
+  ciforge plan                                   what would happen to what I have here
+  ciforge plan --base main                       against main, whatever else is set
+  ciforge plan --graph graph.json --offline      no node, no network
+  ciforge plan --format json -o plan.json        for the steps that follow
+  ciforge plan --format markdown                 for a merge request
+"""
+
+_FORMATS = ["text", "json", "markdown", "mermaid"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", metavar="REV", help="compare with REV; default: the policy")
+    parser.add_argument(
+        "--graph",
+        metavar="FILE",
+        type=Path,
+        help="a graph that Nx wrote; default: ask the workspace's own Nx",
+    )
+    parser.add_argument(
+        "--offline", action="store_true", help="do not ask the registry which images exist"
+    )
+    parser.add_argument("--format", choices=_FORMATS, default="text", help="default: text")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="write to FILE, atomically"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ciforge.collect.planning import make
+    from ciforge.collect.workspace import open_root
+    from ciforge.plan.encode import encode_plan
+    from ciforge.report import plan as report
+
+    plan = make(
+        open_root(arguments.directory),
+        arguments.graph,
+        base=arguments.base,
+        offline=arguments.offline,
+        env=os.environ,
+    )
+    if arguments.format == "json":
+        content = encode_plan(plan)
+        for warning in plan.warnings:
+            warn(warning)
+    else:
+        to_terminal = arguments.output is None
+
+        def painted(text: str, name: str) -> str:
+            return style(text, name, sys.stdout) if to_terminal else text
+
+        lines = {
+            "text": lambda: report.as_text(plan, painted, escape),
+            "markdown": lambda: report.as_markdown(plan),
+            "mermaid": lambda: report.as_mermaid(plan),
+        }[arguments.format]()
+        if to_terminal:
+            print_lines(lines)
+            return EXIT_OK
+        content = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+    if arguments.output is None:
+        print_bytes(content)
+    else:
+        from ciforge.doors.files import write_atomically
+
+        write_atomically(arguments.output, content)
+    return EXIT_OK

@@ -1,0 +1,32 @@
+"""Print a JSON Schema: of ciforge.yaml, for editors, or of plan.json, for whoever reads plans."""
+
+from __future__ import annotations
+
+import argparse
+
+from ciforge.cli.terminal import print_json
+
+EXAMPLES = """\
+examples:
+  ciforge schema > .vscode/ciforge.schema.json   then name it in ciforge.yaml's first line:
+      # yaml-language-server: $schema=.vscode/ciforge.schema.json
+  ciforge schema plan                            what plan.json looks like
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "of", nargs="?", choices=["config", "plan"], default="config", help="default: config"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.of == "plan":
+        from ciforge.plan.model import plan_schema
+
+        print_json(plan_schema())
+    else:
+        from ciforge.config.schema import config_schema
+
+        print_json(config_schema())
+    return 0

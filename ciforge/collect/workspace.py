@@ -1,0 +1,139 @@
+"""Finds the Nx workspace and reads what is in its root."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ciforge.affected.touched import ROOT_TSCONFIGS, Surroundings
+from ciforge.config.model import Config
+from ciforge.doors import files
+from ciforge.doors.git import Git
+from ciforge.errors import InputError
+from ciforge.workspace.graph_file import parse_nx_json
+from ciforge.workspace.ignores import Ignores
+from ciforge.workspace.jsonc import strip_comments
+from ciforge.workspace.model import NxJson
+
+CONFIG_NAMES = ("ciforge.yaml", "ciforge.yml")
+
+
+@dataclass(frozen=True)
+class Root:
+    """An Nx workspace on disk; each file in it is read when first asked for."""
+
+    path: Path
+
+    @cached_property
+    def git(self) -> Git:
+        return Git(self.path)
+
+    @cached_property
+    def in_git(self) -> bool:
+        return any(files.exists(f / ".git") for f in (self.path, *self.path.parents))
+
+    @cached_property
+    def nx_json(self) -> NxJson:
+        return parse_nx_json(files.read_bytes(self.path / "nx.json") or b"{}")
+
+    @cached_property
+    def package_json(self) -> dict[str, Any]:
+        """The root manifest, empty when absent or broken (as Nx takes it)."""
+        try:
+            parsed = json.loads(
+                strip_comments(files.read_bytes(self.path / "package.json") or b"{}")
+            )
+        except (ValueError, RecursionError):
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+    @cached_property
+    def root_tsconfig(self) -> str | None:
+        return next((n for n in ROOT_TSCONFIGS if files.exists(self.path / n)), None)
+
+    @cached_property
+    def ignores(self) -> Ignores:
+        """The root's .gitignore and .nxignore, as they are in the working tree."""
+        return Ignores(self.text(".gitignore") or "", self.text(".nxignore") or "")
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        return Surroundings(self.nx_json, self.package_json, self.root_tsconfig)
+
+    @cached_property
+    def config(self) -> Config:
+        """ciforge.yaml of the workspace or of a folder above it, or the defaults."""
+        found = find_config(self.path)
+        return load_config(found) if found else Config()
+
+    def read(self, path: str) -> bytes | None:
+        """A workspace file's bytes, None when it is not there."""
+        return files.read_bytes(self.path / path)
+
+    def text(self, path: str) -> str | None:
+        content = self.read(path)
+        return None if content is None else content.decode("utf-8", "replace")
+
+
+def open_root(directory: Path) -> Root:
+    """The workspace of `directory`: the nearest folder upwards with an nx.json.
+
+    Where there is none, the one that ciforge.yaml names, or the only one below. Raises
+    InputError when there is none or more than one.
+    """
+    try:
+        directory = directory.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError("no such directory", where=str(directory)) from error
+    if not directory.is_dir():
+        raise InputError("is not a directory", where=str(directory))
+    for folder in (directory, *directory.parents):
+        if files.exists(folder / "nx.json"):
+            return Root(folder)
+        if files.exists(folder / ".git"):
+            break
+    configured = find_config(directory)
+    if configured is not None:
+        folder = (configured.parent / load_config(configured).workspace).resolve()
+        if files.exists(folder / "nx.json"):
+            return Root(folder)
+    below = sorted(
+        p.parent
+        for depth in ("*", "*/*", "*/*/*")
+        for p in directory.glob(f"{depth}/nx.json")
+        if "node_modules" not in p.parts
+    )
+    if len(below) == 1:
+        return Root(below[0])
+    if below:
+        names = ", ".join(str(p.relative_to(directory)) for p in below[:5])
+        raise InputError(
+            f"there are {len(below)} Nx workspaces below: {names}",
+            where=str(directory),
+            hint="name one: ciforge -C DIR …, or 'workspace: DIR' in ciforge.yaml",
+        )
+    raise InputError(
+        "no nx.json here, above or below",
+        where=str(directory),
+        hint="run ciforge in an Nx workspace, or name it: ciforge -C DIR …",
+    )
+
+
+def find_config(directory: Path) -> Path | None:
+    """ciforge.yaml of `directory` or the nearest folder above it, up to the repository's root."""
+    for folder in (directory, *directory.parents):
+        for name in CONFIG_NAMES:
+            if files.exists(folder / name):
+                return folder / name
+        if files.exists(folder / ".git"):
+            break
+    return None
+
+
+def load_config(path: Path) -> Config:
+    from ciforge.config.load import parse_config
+
+    return parse_config(files.read_bytes(path) or b"", str(path.name))

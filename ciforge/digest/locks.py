@@ -1,0 +1,126 @@
+"""The part of a lockfile, and of the root manifest, that one image's install reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ciforge.digest.tree import Tree
+from ciforge.lockfile import (
+    LOCKFILE_NAMES,
+    LockfileError,
+    PnpmLockfile,
+    reached_packages,
+    reduce_pnpm,
+)
+from ciforge.workspace.jsonc import strip_comments
+
+PNPM_FILES = ("pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json")
+
+
+@dataclass(frozen=True)
+class LockPart:
+    """What an install of some projects reads.
+
+    `generated`: contents of root files that are reduced, by path. `values`: digests of parts
+    that are not files of their own, by name. `paths`: further files (patches) and folders that
+    the install reads as they are. `whole`: root files that could not be reduced.
+    `importers`: project folders whose package.json must be there.
+    """
+
+    generated: dict[str, bytes]
+    values: dict[str, str]
+    paths: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    importers: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+class Locks:
+    """The lockfile of one tree, parsed once, reduced for each image."""
+
+    def __init__(self, tree: Tree, keep_root_dev: Set[str] | None) -> None:
+        self._tree = tree
+        self._keep = keep_root_dev
+        self._parts: dict[tuple[str, ...], LockPart] = {}
+
+    @cached_property
+    def name(self) -> str | None:
+        """The root's lockfile; the first of Nx's order where there are several."""
+        return next((n for n in LOCKFILE_NAMES if n in self._tree.files), None)
+
+    @cached_property
+    def _text(self) -> str:
+        content = self._tree.read(self.name) if self.name else None
+        return (content or b"").decode("utf-8", "replace")
+
+    @cached_property
+    def _pnpm(self) -> PnpmLockfile:
+        return PnpmLockfile.parse(self._text)
+
+    @cached_property
+    def _manifest(self) -> dict[str, Any]:
+        try:
+            parsed = json.loads(strip_comments(self._tree.read("package.json") or b"{}"))
+        except (ValueError, RecursionError):
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+    def part(self, folders: Sequence[str]) -> LockPart:
+        """The part that an install of the projects in `folders` reads."""
+        key = tuple(sorted(folders))
+        if key not in self._parts:
+            self._parts[key] = self._part(key)
+        return self._parts[key]
+
+    def _part(self, folders: tuple[str, ...]) -> LockPart:
+        name = self.name
+        whole = tuple(n for n in (name, "package.json") if n is not None and n in self._tree.files)
+        try:
+            if name == "pnpm-lock.yaml":
+                return self._pnpm_part(folders)
+            if name in ("package-lock.json", "yarn.lock"):
+                assert name is not None  # noqa: S101 - for the type checker
+                reached = reached_packages(name, self._text, list(folders))
+                packages = {
+                    f"{package}@{version}": integrity or ""
+                    for package, version, integrity in reached
+                }
+                return LockPart({}, packages, whole=("package.json",))
+        except LockfileError as error:
+            return LockPart({}, {}, whole=whole, problem=f"{name}: {error}; it counts as a whole")
+        return LockPart({}, {}, whole=whole)
+
+    def _pnpm_part(self, folders: tuple[str, ...]) -> LockPart:
+        reduced = reduce_pnpm(
+            self._pnpm,
+            workspace_yaml=self._workspace_yaml,
+            root_package_json=json.dumps(self._manifest),
+            importers=folders,
+            keep_root_dev=self._keep,
+        )
+        generated = {
+            "pnpm-lock.yaml": reduced.lockfile.encode(),
+            "package.json": reduced.package_json.encode(),
+        }
+        if reduced.workspace_yaml is not None:
+            generated["pnpm-workspace.yaml"] = reduced.workspace_yaml.encode()
+        return LockPart(
+            generated,
+            {},
+            paths=tuple(sorted({*reduced.patches, *reduced.local_paths})),
+            importers=tuple(reduced.importers),
+        )
+
+    @cached_property
+    def _workspace_yaml(self) -> str | None:
+        content = self._tree.read("pnpm-workspace.yaml")
+        return None if content is None else content.decode("utf-8", "replace")
+
+
+def content_digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,0 +1,48 @@
+"""The door to GitLab's API, through python-gitlab."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from ciforge.doors.process import report_call
+from ciforge.errors import OutsideError
+
+# A job token may not list pipelines: a token with read_api is needed, given by one of these.
+TOKEN_VARIABLES = ("CIFORGE_GITLAB_TOKEN", "GITLAB_TOKEN")
+
+
+def last_successful_commit(env: Mapping[str, str]) -> str | None:
+    """The commit of the newest successful pipeline of this branch, or None.
+
+    None without a token, outside CI, and where the branch has no successful pipeline yet.
+    Raises OutsideError when GitLab refuses or does not answer.
+    """
+    token = next((env[name] for name in TOKEN_VARIABLES if env.get(name)), None)
+    server, project, branch = (
+        env.get(name) for name in ("CI_SERVER_URL", "CI_PROJECT_ID", "CI_COMMIT_BRANCH")
+    )
+    if token is None or not server or not project or not branch:
+        return None
+    import gitlab
+    import requests
+
+    started = time.perf_counter()
+    try:
+        client = gitlab.Gitlab(server, private_token=token, timeout=20)
+        pipelines = client.projects.get(project, lazy=True).pipelines.list(
+            ref=branch, status="success", order_by="id", sort="desc", per_page=1, get_all=False
+        )
+    except (gitlab.exceptions.GitlabError, requests.RequestException) as error:
+        raise OutsideError(
+            f"GitLab did not tell the last successful pipeline: {_said(error)}",
+            where=server,
+            hint="the token needs the scope read_api; or name the base: --base REV",
+        ) from error
+    finally:
+        report_call(f"GET {server} pipelines of {branch}", time.perf_counter() - started)
+    return str(pipelines[0].sha) if pipelines else None
+
+
+def _said(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

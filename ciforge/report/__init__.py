@@ -1,0 +1,1 @@
+"""Plans and graphs for people and for other tools: text, Markdown, Mermaid, DOT."""

@@ -1,0 +1,363 @@
+"""Inputs of targets: named inputs expanded, and which files the filesets among them select.
+
+Two readers of the same inputs disagree in Nx 24, and both are here. Project-level
+`affected` looks for `{workspaceRoot}/…` filesets only (`workspace_filesets`,
+`workspace_matcher`); the task hasher reads everything (`filesets_for`, `matches`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ciforge.errors import InputError
+from ciforge.workspace.globs import GlobSet, nx_glob_set
+from ciforge.workspace.model import InputDefinition, NxJson, Project
+
+NamedInputs = Mapping[str, Sequence[InputDefinition]]
+
+DEFAULT_INPUTS: tuple[InputDefinition, ...] = ("default", "^default")
+PROJECT_ROOT = "{projectRoot}"
+WORKSPACE_ROOT = "{workspaceRoot}"
+
+_WORKSPACE_PREFIX = f"{WORKSPACE_ROOT}/"
+_PROJECT_PREFIX = f"{PROJECT_ROOT}/"
+# What an object input is known by; `input` alone refers to a named input.
+_OWN_KEYS = (
+    "fileset",
+    "env",
+    "runtime",
+    "externalDependencies",
+    "dependentTasksOutputFiles",
+    "workingDirectory",
+    "json",
+)
+# Stands for the root of a project, so that one compiled pattern serves all of them. A root
+# is never the first segment of a glob then, and a `!` behind it stays an ordinary character.
+_ANY_ROOT = "\0"
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyInput:
+    """A named input, or one fileset, taken from other projects.
+
+    `projects` is `"dependencies"` for every transitive dependency (`^name`), else project
+    patterns for `match_projects`. `of_dependencies` with patterns means the dependencies of
+    the projects they name. One of `name` and `fileset` is None.
+    """
+
+    name: str | None
+    fileset: str | None = None
+    projects: str | tuple[str, ...] = "dependencies"
+    of_dependencies: bool = False
+
+
+@dataclass(slots=True)
+class TargetInputs:
+    """The inputs of one target, sorted by what they are.
+
+    `own` holds filesets as written, negations included, with `{projectName}` filled in, and
+    `{projectRoot}` too where a pattern does not begin with it: give them to `matches`.
+    `outputs`, `json` and `other` hold the input objects themselves.
+    """
+
+    own: list[str] = field(default_factory=list)
+    deps: list[DependencyInput] = field(default_factory=list)
+    env: list[str] = field(default_factory=list)
+    runtime: list[str] = field(default_factory=list)
+    external: list[str] = field(default_factory=list)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    json: list[dict[str, Any]] = field(default_factory=list)
+    other: list[dict[str, Any]] = field(default_factory=list)
+
+
+def named_inputs(project: Project, nx_json: NxJson) -> dict[str, Sequence[InputDefinition]]:
+    """The named inputs of a project: its own, over those of nx.json, over Nx's `default`."""
+    return {
+        "default": [f"{PROJECT_ROOT}/**/*"],
+        **nx_json.named_inputs,
+        **project.data.named_inputs,
+    }
+
+
+def expand(inputs: Sequence[InputDefinition], named: NamedInputs) -> list[InputDefinition]:
+    """`inputs` with every named input replaced by what it stands for, in order.
+
+    Inputs of other projects (`^name`, objects with `projects` or `dependencies`) stay as
+    they are, since they expand by the named inputs of those projects.
+
+    Raises InputError, as Nx's planner does, for a name that is not defined, a fileset with
+    neither root, and a named input that refers to other projects; and for a named input
+    that contains itself, which Nx follows until its stack ends.
+    """
+    out: list[InputDefinition] = []
+    for item in inputs:
+        if _is_foreign(item):
+            out.append(item)
+        else:
+            _expand_own(item, named, (), out)
+    return out
+
+
+def _is_foreign(item: InputDefinition) -> bool:
+    if isinstance(item, str):
+        return item.startswith("^")
+    if "fileset" in item:
+        return bool(item.get("dependencies"))
+    return bool("input" in item and (item.get("projects") or item.get("dependencies")))
+
+
+def _expand_own(
+    item: InputDefinition, named: NamedInputs, chain: tuple[str, ...], out: list[InputDefinition]
+) -> None:
+    if isinstance(item, str):
+        if item in named:
+            _expand_name(item, named, chain, out)
+        elif item.removeprefix("!").startswith((PROJECT_ROOT, WORKSPACE_ROOT)):
+            out.append(item)
+        else:
+            raise InputError(
+                f"the input {item!r} is neither a named input nor a fileset",
+                where=_told(chain),
+                hint="Define it in namedInputs, or start it with {projectRoot} or {workspaceRoot}.",
+            )
+    elif any(item.get(key) for key in _OWN_KEYS):
+        out.append(item)
+    elif isinstance(item.get("input"), str):
+        _expand_name(item["input"], named, chain, out)
+    else:
+        raise InputError(
+            f"the input {item!r} is of no kind that Nx knows",
+            where=_told(chain),
+            hint="Use a string, or an object with input, fileset, env, runtime or the like.",
+        )
+
+
+def _expand_name(
+    name: str, named: NamedInputs, chain: tuple[str, ...], out: list[InputDefinition]
+) -> None:
+    if name in chain:
+        raise InputError(
+            f"the named input {name!r} contains itself: {' → '.join((*chain, name))}",
+            hint="Remove one of these references from namedInputs.",
+        )
+    if name not in named:
+        raise InputError(
+            f"the named input {name!r} is not defined",
+            where=_told(chain),
+            hint="Define it in namedInputs of nx.json or of the project.",
+        )
+    chain = (*chain, name)
+    for item in named[name]:
+        if _is_foreign(item):
+            raise InputError(
+                f"the named input {name!r} refers to other projects: {item!r}",
+                where=_told(chain),
+                hint="Move this entry to the inputs of the target.",
+            )
+        _expand_own(item, named, chain, out)
+
+
+def _told(chain: Sequence[str]) -> str | None:
+    return f"named input {' → '.join(chain)}" if chain else None
+
+
+# --- project-level affected ------------------------------------------------------------
+
+
+def workspace_filesets(project: Project, nx_json: NxJson) -> set[str]:
+    """The patterns, without `{workspaceRoot}/`, by which a changed file touches the project.
+
+    As Nx 24 does: of the `inputs` of every target, the strings and `{fileset}` objects that
+    begin with `{workspaceRoot}/`, also through named inputs given as strings, the project's
+    over nx.json's. Nothing else counts: not `!{workspaceRoot}/…`, `^name`, `{input: …}` or
+    `{json: …}`, and neither a named input that no target uses nor the default inputs of a
+    target that has none. Tokens inside a pattern stay as they are. A named input that
+    contains itself is followed once.
+    """
+    found: set[str] = set()
+    named: NamedInputs = nx_json.named_inputs
+    if project.data.named_inputs:
+        named = {**named, **project.data.named_inputs}
+    seen: set[str] = set()
+    todo: list[InputDefinition] = []
+    for target in project.data.targets.values():
+        todo += target.inputs or ()
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            if item in named:
+                if item not in seen:
+                    seen.add(item)
+                    todo += named[item]
+                continue
+            fileset = item
+        elif "input" not in item and isinstance(item.get("fileset"), str):
+            fileset = item["fileset"]
+        else:
+            continue
+        if fileset.startswith(_WORKSPACE_PREFIX):
+            found.add(fileset.removeprefix(_WORKSPACE_PREFIX))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def workspace_matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a changed file matches a pattern of `workspace_filesets`.
+
+    As Nx 24 does: slashes in a row count as one and a last one not at all; a pattern without
+    glob characters is that file and everything under it; `!x` is every file but these; a
+    glob that cannot be read is taken for a path.
+    """
+    body = pattern.removeprefix("!")
+    bang = pattern[: len(pattern) - len(body)]
+    while "//" in body:
+        body = body.replace("//", "/")
+    tidy = bang + body.removesuffix("/")
+    try:
+        return nx_glob_set(_or_below(tidy)).matches
+    except ValueError:
+        below = f"{tidy}/"
+        return lambda path: path == tidy or path.startswith(below)
+
+
+def _or_below(pattern: str) -> list[str]:
+    """A fileset pattern, and where it names a path, one for all that is below."""
+    body = pattern.removeprefix("!")
+    if not body or body.endswith("/") or _has_glob(body):
+        return [pattern]
+    return [pattern, f"{pattern}/**"]
+
+
+def _has_glob(text: str) -> bool:
+    at = 0
+    while at < len(text):
+        if text[at] in "*?[{}(":
+            return True
+        at += 2 if text[at] == "\\" else 1
+    return False
+
+
+# --- task level ------------------------------------------------------------------------
+
+
+def filesets_for(
+    project: Project, inputs: Sequence[InputDefinition] | None, nx_json: NxJson
+) -> TargetInputs:
+    """What the `inputs` of one target of `project` are, named inputs expanded.
+
+    None means Nx's default: `default` of the project and of its dependencies.
+    `{projects: "self"}` and `{projects: "dependencies"}` mean what Nx documents; Nx 24.0.6
+    takes them for names of projects and so selects nothing.
+
+    Raises InputError as `expand` does.
+    """
+    named = named_inputs(project, nx_json)
+    result = TargetInputs()
+    for item in expand(DEFAULT_INPUTS if inputs is None else inputs, named):
+        if not _is_foreign(item):
+            _add_own(item, project, result)
+        elif isinstance(item, dict) and item.get("projects") == "self":
+            for own in expand([item["input"]], named):
+                _add_own(own, project, result)
+        else:
+            result.deps.append(_dependency(item))
+    return result
+
+
+def _dependency(item: InputDefinition) -> DependencyInput:
+    if isinstance(item, str):
+        name = item[1:]
+        if name.startswith((PROJECT_ROOT, WORKSPACE_ROOT)):
+            return DependencyInput(None, fileset=name)
+        return DependencyInput(name)
+    if "fileset" in item:
+        return DependencyInput(None, fileset=item["fileset"])
+    projects = item.get("projects")
+    if not projects or projects == "dependencies":
+        return DependencyInput(item["input"])
+    patterns = (projects,) if isinstance(projects, str) else tuple(projects)
+    return DependencyInput(item["input"], None, patterns, bool(item.get("dependencies")))
+
+
+def _add_own(item: InputDefinition, project: Project, result: TargetInputs) -> None:
+    if isinstance(item, str):
+        result.own.append(_fill(item, project))
+    elif item.get("fileset"):
+        result.own.append(_fill(item["fileset"], project))
+    elif item.get("env"):
+        result.env.append(item["env"])
+    elif item.get("runtime"):
+        result.runtime.append(item["runtime"])
+    elif item.get("externalDependencies"):
+        result.external += item["externalDependencies"]
+    elif item.get("dependentTasksOutputFiles"):
+        result.outputs.append(item)
+    elif item.get("json"):
+        result.json.append(item)
+    else:
+        result.other.append(item)
+
+
+def _fill(fileset: str, project: Project) -> str:
+    bang = "!" if fileset.startswith("!") else ""
+    body = fileset.removeprefix("!").replace("{projectName}", project.name)
+    head = PROJECT_ROOT if body.startswith(PROJECT_ROOT) else ""
+    return bang + head + body.removeprefix(head).replace(PROJECT_ROOT, project.data.root)
+
+
+def matches(filesets: Sequence[str], project_root: str, files: Iterable[str]) -> list[str]:
+    """Those of `files` (relative to the workspace) that the filesets select, in their order.
+
+    As the task hasher of Nx 24 does: the `{projectRoot}/…` filesets are one set and the
+    `{workspaceRoot}/…` ones another, and a file is selected by either. In a set, order means
+    nothing: what a positive pattern matches and no negative one does, or without a positive
+    one everything that no negative one matches, which for `!{workspaceRoot}/x` alone is the
+    whole workspace. A pattern without glob characters is that file and everything under it.
+    A fileset with neither root and a slash behind it selects nothing.
+
+    To be exact, give the `{projectRoot}/…` filesets the files that the project owns, without
+    those of projects nested in it. A root is taken literally, where Nx reads glob characters
+    in it. Raises InputError for a pattern that Nx refuses.
+    """
+    at_root = project_root in ("", ".")
+    own = _compile(_select(filesets, _PROJECT_PREFIX, "" if at_root else f"{_ANY_ROOT}/"))
+    everywhere = _compile(_select(filesets, _WORKSPACE_PREFIX, ""))
+    if own is None and everywhere is None:
+        return []
+    prefix = "" if at_root else f"{project_root}/"
+    shown = "" if at_root else f"{_ANY_ROOT}/"
+    skip = len(prefix)
+
+    def selects(path: str) -> bool:
+        if own is not None and path.startswith(prefix) and own.matches(shown + path[skip:]):
+            return True
+        return everywhere is not None and everywhere.matches(path)
+
+    return list(filter(selects, files))
+
+
+def _select(filesets: Iterable[str], root: str, shown: str) -> tuple[str, ...]:
+    out = []
+    for fileset in filesets:
+        body = fileset.removeprefix("!")
+        if body.startswith(root):
+            out.append(fileset[: len(fileset) - len(body)] + shown + body.removeprefix(root))
+    return tuple(out)
+
+
+@lru_cache(maxsize=1024)
+def _compile(patterns: tuple[str, ...]) -> GlobSet | None:
+    if not patterns:
+        return None
+    try:
+        return nx_glob_set([glob for pattern in patterns for glob in _or_below(pattern)])
+    except ValueError as error:
+        shown = ", ".join(patterns).replace(_ANY_ROOT, PROJECT_ROOT)
+        raise InputError(
+            f"a fileset is not a glob that Nx can read: {error}",
+            where=shown,
+            hint="Correct the pattern; a backslash escapes a glob character.",
+        ) from None
