@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 EXAMPLE = Path(__file__).parent / "all-erp"
-CHANGED = "libs/common/src/lib/logger.ts"
+CHANGED = "libs/common/src/json-logger.ts"
 
 
 def main() -> None:
@@ -29,13 +29,13 @@ def main() -> None:
             source.write("\nexport const DEFAULT_LEVEL = 'info';\n")
         commit(workspace, "Name the default log level")
         graph = ["--graph", str(workspace / "project-graph.json")]
-        show(workspace, f"A commit on feature/log-level changes {CHANGED}. What would happen?")
-        ciforge(workspace, "plan", *graph)
-        show(workspace, "Nx's own question: which projects does the change affect?")
+        show(f"A commit on feature/log-level changes {CHANGED}. What would happen?")
+        ciforge(workspace, "plan", "--offline", *graph)
+        show("Nx's own question: which projects does the change affect?")
         ciforge(workspace, "affected", *graph)
-        show(workspace, "Why is the web front end among them, or why not?")
+        show("Why is auth-service-e2e among them?")
         ciforge(workspace, "affected", "--why", "auth-service-e2e", *graph)
-        show(workspace, "Which input of auth-service's image differs from main's?")
+        show("Which input of auth-service's image differs from main's?")
         ciforge(workspace, "digest", "auth-service", "--against", "main", *graph)
 
 
@@ -61,7 +61,7 @@ def commit(workspace: Path, message: str) -> None:
     git(workspace, "commit", "--quiet", "--message", message)
 
 
-def show(workspace: Path, question: str) -> None:
+def show(question: str) -> None:
     line = f"# {question}"
     print(f"\n\x1b[1m{line}\x1b[0m" if sys.stdout.isatty() else f"\n{line}", flush=True)
 

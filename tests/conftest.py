@@ -14,7 +14,9 @@ _LEAKS = ("CI", "NX_", "GITLAB", "CIFORGE", "DOCKER_", "GIT_", "NO_COLOR")
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for name in list(os.environ):
         if name.startswith(_LEAKS):
             monkeypatch.delenv(name)

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     root = open_root(arguments.directory)
     # git answers while networkx, the largest import by far, is loaded.
     asked = Background(lambda: _ask_git(root, selection))
-    projects_on_disk = Background(lambda: root.git.tracked("project.json", "*/project.json"))
+    projects_on_disk = Background(root.project_files)
 
     from ciforge.affected.closure import affected_projects
     from ciforge.collect.graph import load_graph, warnings

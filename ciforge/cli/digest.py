@@ -9,9 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ciforge.cli.terminal import escape, print_json, print_lines, style, warn
 from ciforge.errors import EXIT_OK, InputError
+
+if TYPE_CHECKING:
+    from ciforge.collect.planning import Survey
 
 EXAMPLES = """\
 examples:
@@ -67,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _against(survey, name: str, revision: str, form: str) -> int:  # type: ignore[no-untyped-def]
+def _against(survey: Survey, name: str, revision: str, form: str) -> int:
     from ciforge.digest.diff import diff_entries
 
     commit = survey.root.git.commit(revision)

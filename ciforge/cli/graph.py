@@ -28,8 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     root = open_root(arguments.directory)
     graph = load_graph(root, arguments.graph)
-    on_disk = root.git.tracked("project.json", "*/project.json") if root.in_git else []
-    for message, hint in warnings(root, graph, on_disk):
+    for message, hint in warnings(root, graph, root.project_files()):
         warn(message, hint)
     if arguments.format == "json":
         print_json(report.as_json(graph))

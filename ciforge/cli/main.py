@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,12 +34,15 @@ class Parser(argparse.ArgumentParser):
     """argparse, with errors in ciforge's own form (two lines, exit code 2)."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, self.prog)
+        wrong = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        near = wrong and difflib.get_close_matches(wrong[1], re.findall(r"[\w-]+", wrong[2]), n=1)
+        raise UsageError(message, self.prog, near[0] if near else None)
 
 
 class UsageError(CiforgeError):
-    def __init__(self, message: str, prog: str) -> None:
-        super().__init__(message, hint=f"see {prog} --help")
+    def __init__(self, message: str, prog: str, near: str | None) -> None:
+        guess = f"did you mean {near!r}? " if near else ""
+        super().__init__(message, hint=f"{guess}see {prog} --help")
 
 
 def common_options() -> Parser:

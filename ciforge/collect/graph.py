@@ -126,6 +126,8 @@ def warnings(
         if found is not None:
             yield (
                 f"the graph has no import edge at all, though {found} imports another project",
-                "Nx finds imports only with typescript in node_modules: install it, and write "
-                "the graph anew",
+                (
+                    "Nx finds imports only with typescript in node_modules: install it, and write "
+                    "the graph anew"
+                ),
             )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from ciforge.plan.base import Base
 from ciforge.plan.build import Circumstances, Evidence, make_plan
 from ciforge.plan.levels import service_levels
 from ciforge.plan.model import Head, Plan, PlanBase, RegistryAnswer
-from ciforge.workspace.detection import detect
+from ciforge.workspace.detection import Detected, detect
 from ciforge.workspace.model import ProjectGraph
 from ciforge.workspace.services import Service, resolve_services
 
@@ -57,7 +59,7 @@ class Survey:
         return resolve_services(self.graph, self._detected, config)
 
     @cached_property
-    def _detected(self):  # type: ignore[no-untyped-def]
+    def _detected(self) -> list[Detected]:
         detected, _ = detect(self.graph, self.root.read, self.tree.files.__contains__)
         return detected
 
@@ -65,8 +67,6 @@ class Survey:
         """The service of that name. Raises InputError with the nearest one."""
         found = next((s for s in self.services if s.name == name), None)
         if found is None:
-            import difflib
-
             names = [s.name for s in self.services]
             near = difflib.get_close_matches(name, names, n=1)
             raise InputError(
@@ -102,12 +102,12 @@ class AtCommit:
         root = self.survey.root
         found = find_config(root.path)
         names = [os.path.relpath(found, root.path)] if found else list(CONFIG_NAMES)
+        from ciforge.config.load import parse_config
+
         for name in names:
             content = root.git.show(self.commit, name)
             if content is None:
                 continue
-            from ciforge.config.load import parse_config
-
             try:
                 return parse_config(content, name)
             except CiforgeError:
@@ -128,10 +128,8 @@ class AtCommit:
         nx_json = self.survey.root.nx_json
         content = self.tree.read("nx.json")
         if content is not None:
-            try:
+            with contextlib.suppress(CiforgeError):
                 nx_json = parse_nx_json(content)
-            except CiforgeError:
-                pass
         return Digester(self.survey.graph, nx_json, self.tree, self.config)
 
     def manifest(self, name: str) -> Manifest | None:
@@ -142,7 +140,7 @@ class AtCommit:
 
 def take_survey(root: Root, graph_file: Path | None) -> Survey:
     """Reads the graph and looks whether it can be trusted."""
-    on_disk = Background(lambda: root.git.tracked("project.json", "*/project.json"))
+    on_disk = Background(root.project_files)
     graph = load_graph(root, graph_file)
     notes = [f"{message}; {hint}" for message, hint in warnings(root, graph, on_disk.result())]
     return Survey(root, graph, notes)
@@ -170,7 +168,7 @@ def make(
     return make_plan(
         evidence,
         Circumstances(
-            head=_head(root, chosen, changed),
+            head=_head(root, chosen, env),
             base=PlanBase(commit=chosen.commit, rule=chosen.rule, reason=chosen.reason),
             registry=registry,
             affected=names,
@@ -221,14 +219,13 @@ def _problems(survey: Survey) -> list[str]:
     return list(found)
 
 
-def _head(root: Root, base: Base, changed: ChangedFiles) -> Head:
+def _head(root: Root, base: Base, env: Mapping[str, str]) -> Head:
     uncommitted = 0
     if base.working_tree:
         uncommitted = len(set(root.git.uncommitted()) | set(root.git.untracked()))
-    del changed
     return Head(
         commit=root.git.commit("HEAD"),
-        ref=os.environ.get("CI_COMMIT_REF_NAME") or root.git.branch(),
+        ref=env.get("CI_COMMIT_REF_NAME") or root.git.branch(),
         uncommitted=uncommitted,
     )
 
@@ -278,9 +275,4 @@ def _key(wanted: Mapping[str, tuple[str, str | None]], evidence: Evidence) -> tu
 
 
 def _with_image(evidence: Evidence, digest: str | None) -> Evidence:
-    from dataclasses import replace
-
     return replace(evidence, image_digest=digest)
-
-
-Progress = Callable[[str], None]

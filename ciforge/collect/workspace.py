@@ -69,6 +69,10 @@ class Root:
         found = find_config(self.path)
         return load_config(found) if found else Config()
 
+    def project_files(self) -> list[str]:
+        """The project.json files that git knows; none outside a repository."""
+        return self.git.tracked("project.json", "*/project.json") if self.in_git else []
+
     def read(self, path: str) -> bytes | None:
         """A workspace file's bytes, None when it is not there."""
         return files.read_bytes(self.path / path)

@@ -155,7 +155,7 @@ class Digester:
             if manifest in files:
                 paths.add(manifest)
         for pattern in service.inputs:
-            found = self._selector.extra(pattern)
+            found = self._selector.configured(pattern)
             if not found:
                 problems.append(f"the input {pattern!r} of {service.name} matches no file")
             paths.update(found)

@@ -53,7 +53,7 @@ class Selector:
                 found.update(self._match(None, rooted))
         return found
 
-    def extra(self, pattern: str) -> list[str]:
+    def configured(self, pattern: str) -> list[str]:
         """Files that a configured input names: a path, a folder with all below it, or a glob."""
         rest = pattern.removeprefix(f"{WORKSPACE_ROOT}/")
         if _GLOB.isdisjoint(rest):
@@ -62,9 +62,7 @@ class Selector:
         matcher = workspace_matcher(rest)
         return [path for path in self._tree.paths if matcher(path)]
 
-    def _all_reads(
-        self, projects: Sequence[str], target: str
-    ) -> Iterable[tuple[str, Filesets]]:
+    def _all_reads(self, projects: Sequence[str], target: str) -> Iterable[tuple[str, Filesets]]:
         found: set[tuple[str, Filesets]] = set()
         for project in projects:
             tasks = build_tasks(self._graph, project, target)
@@ -125,9 +123,7 @@ class Selector:
                 self._matched[key] = matches(filesets, "", self._tree.paths)
             else:
                 root = self._graph.nodes[project].data.root
-                self._matched[key] = matches(
-                    filesets, root, self._tree.by_project.get(project, ())
-                )
+                self._matched[key] = matches(filesets, root, self._tree.by_project.get(project, ()))
         return self._matched[key]
 
 

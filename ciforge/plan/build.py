@@ -69,6 +69,7 @@ def make_plan(evidence: Sequence[Evidence], around: Circumstances) -> Plan:
     """The plan; pure, and equal for equal arguments."""
     services = [_service(e, around) for e in sorted(evidence, key=lambda e: e.service.name)]
     smoke = _smoke(services, around.config)
+    deployable = {e.service.name for e in evidence if e.service.deploy}
     levels: dict[int, list[str]] = {}
     for service in services:
         levels.setdefault(service.level, []).append(service.name)
@@ -86,9 +87,7 @@ def make_plan(evidence: Sequence[Evidence], around: Circumstances) -> Plan:
         affected=sorted(around.affected),
         services=services,
         smoke=smoke,
-        deploys=_deploys(
-            services, smoke, around.config, {e.service.name for e in evidence if e.service.deploy}
-        ),
+        deploys=_deploys(services, smoke, around.config, deployable),
         levels=[levels[level] for level in sorted(levels)],
         warnings=list(around.warnings),
     )
@@ -233,10 +232,7 @@ def _deploys(
 ) -> list[DeployPlan]:
     changed = [s.name for s in services if s.changed and s.name in deployable]
     needs = [s.suite for s in smoke if s.run]
-    if changed:
-        reason = f"{_names(changed)} changed"
-    else:
-        reason = "no service changed"
+    reason = f"{_names(changed)} changed" if changed else "no service changed"
     environments = dict(config.environments) or DEFAULT_ENVIRONMENTS
     return [
         DeployPlan(

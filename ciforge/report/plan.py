@@ -26,6 +26,10 @@ def headline(plan: Plan) -> str:
     )
 
 
+def _rule(plan: Plan) -> str:
+    return f"rule: {plan.base.rule}"
+
+
 def _head(plan: Plan) -> str:
     head = plan.head
     where = f" on {head.ref}" if head.ref else " (detached head)"
@@ -52,7 +56,7 @@ def why(service: ServicePlan) -> str:
 
 def as_text(plan: Plan, style: Style, escape: Callable[[str], str]) -> Iterator[str]:
     yield style(headline(plan), "bold")
-    yield f"  base      {_short(plan.base.commit)}, {escape(plan.base.reason)} (rule: {plan.base.rule})"
+    yield f"  base      {_short(plan.base.commit)}, {escape(plan.base.reason)} ({_rule(plan)})"
     yield f"  head      {escape(_head(plan))}"
     yield f"  registry  {escape(_registry(plan))}"
     if plan.services:
@@ -91,9 +95,10 @@ _TITLES = ("SERVICE", "ACTION", "WHY")
 
 def _followups(plan: Plan, escape: Callable[[str], str]) -> Iterator[str]:
     for suite in plan.smoke:
-        where = f"  (runner tags: {', '.join(suite.runner_tags)})" if suite.runner_tags else ""
+        tags = ", ".join(suite.runner_tags) if suite.run else ""
+        where = f"  (runner tags: {escape(tags)})" if tags else ""
         verdict = "run" if suite.run else "skip"
-        yield f"  smoke     {escape(suite.suite)}: {verdict}, {escape(suite.reason)}{where if suite.run else ''}"
+        yield f"  smoke     {escape(suite.suite)}: {verdict}, {escape(suite.reason)}{where}"
     for deploy in plan.deploys:
         if not deploy.run:
             yield f"  deploy    {escape(deploy.environment)}: skip, {escape(deploy.reason)}"
@@ -113,7 +118,8 @@ def as_markdown(plan: Plan) -> Iterator[str]:
     """For a merge-request note: the table, the base and its rule on top."""
     yield f"### ciforge: {headline(plan)}"
     yield ""
-    yield f"Base `{_short(plan.base.commit)}`: {markdown_text(plan.base.reason)} (rule: {plan.base.rule})  "
+    reason = markdown_text(plan.base.reason)
+    yield f"Base `{_short(plan.base.commit)}`: {reason} ({_rule(plan)})  "
     yield f"Head {markdown_text(_head(plan))}  "
     yield f"Registry: {markdown_text(_registry(plan))}"
     yield ""

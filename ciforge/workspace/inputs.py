@@ -308,25 +308,30 @@ def _fill(fileset: str, project: Project) -> str:
     return bang + head + body.removeprefix(head).replace(PROJECT_ROOT, project.data.root)
 
 
-def matches(filesets: Sequence[str], project_root: str, files: Iterable[str]) -> list[str]:
-    """Those of `files` (relative to the workspace) that the filesets select, in their order.
+def matches(
+    filesets: Sequence[str],
+    project_root: str,
+    files: Iterable[str],
+    everything: Iterable[str] = (),
+) -> list[str]:
+    """The files (relative to the workspace) that the filesets select, each once, in their order.
 
     As the task hasher of Nx 24 does: the `{projectRoot}/…` filesets are one set and the
     `{workspaceRoot}/…` ones another, and a file is selected by either. In a set, order means
     nothing: what a positive pattern matches and no negative one does, or without a positive
     one everything that no negative one matches, which for `!{workspaceRoot}/x` alone is the
     whole workspace. A pattern without glob characters is that file and everything under it.
-    A fileset with neither root and a slash behind it selects nothing.
+    A fileset that does not begin with a root and a slash selects nothing.
 
-    To be exact, give the `{projectRoot}/…` filesets the files that the project owns, without
-    those of projects nested in it. A root is taken literally, where Nx reads glob characters
-    in it. Raises InputError for a pattern that Nx refuses.
+    `files` are tried with both sets. To be exact where projects nest, give the files that the
+    project owns as `files` and all of the workspace as `everything`, tried with
+    `{workspaceRoot}/…` only. A root is taken literally; Nx 24.0.6 reads glob characters in it.
+
+    Raises InputError for a pattern that Nx refuses.
     """
     at_root = project_root in ("", ".")
     own = _compile(_select(filesets, _PROJECT_PREFIX, "" if at_root else f"{_ANY_ROOT}/"))
-    everywhere = _compile(_select(filesets, _WORKSPACE_PREFIX, ""))
-    if own is None and everywhere is None:
-        return []
+    shared = _compile(_select(filesets, _WORKSPACE_PREFIX, ""))
     prefix = "" if at_root else f"{project_root}/"
     shown = "" if at_root else f"{_ANY_ROOT}/"
     skip = len(prefix)
@@ -334,9 +339,12 @@ def matches(filesets: Sequence[str], project_root: str, files: Iterable[str]) ->
     def selects(path: str) -> bool:
         if own is not None and path.startswith(prefix) and own.matches(shown + path[skip:]):
             return True
-        return everywhere is not None and everywhere.matches(path)
+        return shared is not None and shared.matches(path)
 
-    return list(filter(selects, files))
+    found = dict.fromkeys(filter(selects, files))
+    if shared is not None:
+        found.update(dict.fromkeys(filter(shared.matches, everything)))
+    return list(found)
 
 
 def _select(filesets: Iterable[str], root: str, shown: str) -> tuple[str, ...]:

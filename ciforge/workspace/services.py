@@ -146,6 +146,3 @@ def _service(
 
 def _tagged(graph: ProjectGraph, projects: Iterable[str], tag: str) -> bool:
     return any(tag in graph.nodes[project].data.tags for project in projects)
-
-
-

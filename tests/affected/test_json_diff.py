@@ -49,7 +49,9 @@ def test_answers_of_nx(before: str, after: str, expected: list[tuple[str, list[s
     assert [(c.kind, list(c.path)) for c in changes] == expected
 
 
-@pytest.mark.parametrize("text", ['{"a":1,}', "", "\ufeff{}", '{"a":NaN}', "// c\n{}", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ['{"a":1,}', "", "\ufeff{}", '{"a":NaN}', "// c\n{}", "[" * 100_000]
+)
 def test_what_is_no_strict_json(text: str) -> None:
     with pytest.raises(ValueError):
         parse_strict(text)
@@ -61,7 +63,9 @@ def test_true_is_not_one() -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 

@@ -25,7 +25,10 @@ FORMS = {"nx graph --file": ".json.gz", "workspace-data": ".workspace-data.json.
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("oracle")
-    for command in (["init", "--quiet"], ["fetch", "--quiet", str(ORACLE / "workspace.bundle"), "refs/pub/*:refs/pub/*"]):
+    for command in (
+        ["init", "--quiet"],
+        ["fetch", "--quiet", str(ORACLE / "workspace.bundle"), "refs/pub/*:refs/pub/*"],
+    ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     return folder
 

@@ -55,7 +55,9 @@ def test_arguments_built_from_arguments() -> None:
     assert read_dockerfile(text, {"V": "24"}).images == ("node:24-alpine",)
 
 
-@pytest.mark.parametrize("line", ["FROM", "ARG", "ARG =x", "COPY --from", "FROM ${", "FROM $", "\\"])
+@pytest.mark.parametrize(
+    "line", ["FROM", "ARG", "ARG =x", "COPY --from", "FROM ${", "FROM $", "\\"]
+)
 def test_broken_lines_name_no_image(line: str) -> None:
     assert read_dockerfile(f"FROM a\n{line}\n", {}).images == ("a",)
 
