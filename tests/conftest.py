@@ -8,6 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Time is measured in benchmarks/, never in a test; in CI the same examples each time.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 # What would make a result depend on the machine that runs the tests.
 _LEAKS = ("CI", "NX_", "GITLAB", "CIFORGE", "DOCKER_", "GIT_", "NO_COLOR")

@@ -46,7 +46,7 @@ def _from_lockfile(root: Root) -> tuple[dict[str, ExternalNode], list[Edge]]:
         text = root.text(name)
         if text is not None:
             try:
-                return external_graph(name, text, dict(root.package_json))
+                return external_graph(name, text, root.package_json, installed=root.manifest)
             except LockfileError:
                 return {}, []
     return {}, []

@@ -42,13 +42,15 @@ class Root:
     @cached_property
     def package_json(self) -> dict[str, Any]:
         """The root manifest, empty when absent or broken (as Nx takes it)."""
+        return self.manifest(".") or {}
+
+    def manifest(self, folder: str) -> dict[str, Any] | None:
+        """A folder's package.json, None when absent or broken."""
         try:
-            parsed = json.loads(
-                strip_comments(files.read_bytes(self.path / "package.json") or b"{}")
-            )
+            parsed = json.loads(strip_comments(self.read(f"{folder}/package.json") or b""))
         except (ValueError, RecursionError):
-            return {}
-        return parsed if isinstance(parsed, dict) else {}
+            return None
+        return parsed if isinstance(parsed, dict) else None
 
     @cached_property
     def root_tsconfig(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,14 +63,6 @@ class Locks:
     def _pnpm(self) -> PnpmLockfile:
         return PnpmLockfile.parse(self._text)
 
-    @cached_property
-    def _manifest(self) -> dict[str, Any]:
-        try:
-            parsed = json.loads(strip_comments(self._tree.read("package.json") or b"{}"))
-        except (ValueError, RecursionError):
-            return {}
-        return parsed if isinstance(parsed, dict) else {}
-
     def part(self, folders: Sequence[str]) -> LockPart:
         """The part that an install of the projects in `folders` reads."""
         key = tuple(sorted(folders))
@@ -84,22 +77,38 @@ class Locks:
             if name == "pnpm-lock.yaml":
                 return self._pnpm_part(folders)
             if name in ("package-lock.json", "yarn.lock"):
-                assert name is not None  # noqa: S101 - for the type checker
-                reached = reached_packages(name, self._text, list(folders))
-                packages = {
-                    f"{package}@{version}": integrity or ""
-                    for package, version, integrity in reached
-                }
-                return LockPart({}, packages, whole=("package.json",))
+                return self._reached_part(name, folders)
         except LockfileError as error:
             return LockPart({}, {}, whole=whole, problem=f"{name}: {error}; it counts as a whole")
         return LockPart({}, {}, whole=whole)
+
+    def _reached_part(self, name: str, folders: tuple[str, ...]) -> LockPart:
+        """npm and yarn: the packages themselves, since where a package lies says nothing."""
+        manifests = {
+            folder: manifest
+            for folder in sorted({".", *folders})
+            if (manifest := self._manifest_in(folder)) is not None
+        }
+        reached = reached_packages(name, self._text, list(manifests), manifests=manifests)
+        packages = {f"{package}@{version}": integrity for package, version, integrity in reached}
+        whole = ("package.json",) if "package.json" in self._tree.files else ()
+        return LockPart({}, packages, whole=whole)
+
+    def _manifest_in(self, folder: str) -> dict[str, Any] | None:
+        content = self._tree.read(posixpath.normpath(posixpath.join(folder, "package.json")))
+        if content is None:
+            return None
+        try:
+            parsed = json.loads(strip_comments(content))
+        except (ValueError, RecursionError):
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
 
     def _pnpm_part(self, folders: tuple[str, ...]) -> LockPart:
         reduced = reduce_pnpm(
             self._pnpm,
             workspace_yaml=self._workspace_yaml,
-            root_package_json=json.dumps(self._manifest),
+            root_package_json=json.dumps(self._manifest_in(".") or {}),
             importers=folders,
             keep_root_dev=self._keep,
         )

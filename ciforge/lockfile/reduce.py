@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from ciforge.lockfile import yaml12
-from ciforge.lockfile.common import LockfileError, reading
+from ciforge.lockfile.common import LockfileError
 from ciforge.lockfile.pnpm_lockfile import (
     Importer,
     PnpmLockfile,
@@ -211,17 +211,12 @@ def _patches(lock: PnpmLockfile) -> dict[str, Any]:
 
 
 def _manifest(text: str) -> dict[str, Any]:
-    with reading("package.json"):
-        try:
-            manifest = json.loads(text)
-            # Rejects what cannot be written again, such as half a surrogate pair.
-            json.dumps(manifest, ensure_ascii=False, allow_nan=False).encode()
-        except json.JSONDecodeError as error:
-            raise LockfileError(f"package.json does not parse: {error}") from error
-        except UnicodeError:
-            raise
-        except ValueError as error:
-            raise LockfileError(f"package.json does not parse: {error}") from error
+    try:
+        manifest = json.loads(text)
+        # Refuses what cannot be written again: NaN, half a surrogate pair.
+        json.dumps(manifest, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise LockfileError(f"package.json does not parse: {error}") from error
     return mapping(manifest, "package.json")
 
 

@@ -1,7 +1,11 @@
 """Answers of real Nx 24.0.6, recorded by nx_answers.cjs, for lockfiles of real package managers.
 
-`fixtures/made-*` are written by hand for the rules that a small real lockfile does not touch.
-Registry hosts were replaced by registry.example.com before recording.
+The lockfiles of one small workspace (two apps, a library; an alias, an override, a local
+tarball; with pnpm 10 also catalogs, patches and a link outside) were written by npm 11.19.1
+(`--lockfile-version` 1, 2, 3), pnpm 7, 8 and 10.34.9, and yarn 1.22.22, 3 and 4. At head
+apps/billing has another chalk and ms. Registry hosts were replaced by registry.example.com
+before recording. `fixtures/made-*` are written by hand, for the rules that these do not
+touch and for malformed files.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciforge.lockfile import LockfileError, PnpmLockfile, ReducedPnpm, reduce_pnpm
+from ciforge.lockfile.pnpm_format import strip_peers
 from ciforge.lockfile.pnpm_settings import override_target
 from ciforge.lockfile.yaml12 import load
 
@@ -176,7 +178,7 @@ SMALL = {
     "pnpmfileChecksum": "def",
     "ignoredOptionalDependencies": ["fsevents"],
     "overrides": {"gone": "-", "parent@>1>child": "1.0.0", "a": "1.0.0"},
-    "time": {"a@1.0.0": "2024", "z@1.0.0": "2024"},
+    "time": {"a@1.0.0": "2024", "gone@1.0.0": "2024", "z@1.0.0": "2024"},
     "importers": {
         ".": {},
         "x": {
@@ -248,6 +250,19 @@ def test_a_long_key_is_an_explicit_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "package"),
+    [
+        ("a@1.0.0", "a@1.0.0"),
+        ("a@1.0.0(patch_hash=x)(b@2.0.0(c@3.0.0)(d@4.0.0))", "a@1.0.0"),
+        ("@s/a@file:x(1).tgz(b@2.0.0)", "@s/a@file:x(1).tgz"),
+        ("(a)", "(a)"),
+    ],
+)
+def test_strip_peers(key: str, package: str) -> None:
+    assert strip_peers(key) == package
+
+
+@pytest.mark.parametrize(
     ("selector", "name"),
     [
         ("a", "a"),
@@ -275,6 +290,7 @@ def test_override_target(selector: str, name: str) -> None:
         {"importers": {".": {"dependencies": {"a": {"specifier": "1", "version": 1}}}}},
         {"snapshots": {"a@1.0.0": {"dependencies": {"b": "1.0.0"}}}},
         {"snapshots": {"b@1.0.0": {}}},
+        {"packages": {}},
         {"snapshots": []},
         {"packages": {"a@1.0.0": {"resolution": "x"}}},
         {"overrides": ["a"]},
@@ -318,6 +334,30 @@ def test_malformed_settings(workspace: str | None, manifest: str) -> None:
             importers=["x"],
             keep_root_dev=None,
         )
+
+
+def test_speed() -> None:
+    count = 600
+    data = {
+        "lockfileVersion": "9.0",
+        "importers": {".": {"dependencies": {"p0": {"specifier": "1", "version": "1.0.0"}}}},
+        "packages": {f"p{i}@1.0.0": {"resolution": {"integrity": "s" * 95}} for i in range(count)},
+        "snapshots": {
+            f"p{i}@1.0.0": {"dependencies": {f"p{(i + k) % count}": "1.0.0" for k in (1, 7, 30)}}
+            for i in range(count)
+        },
+    }
+    lock = PnpmLockfile.parse(json.dumps(data, indent=1))
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        reduced = reduce_pnpm(
+            lock, workspace_yaml=None, root_package_json="{}", importers=[], keep_root_dev=None
+        )
+        assert reduced.packages == count
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(5)) < 0.05  # about 0.001 on an idle machine
 
 
 # --- laws -------------------------------------------------------------------------------
