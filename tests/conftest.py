@@ -15,6 +15,9 @@ settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+# As the tests were started: what runs package managers needs their configuration.
+STARTED_WITH = dict(os.environ)
+
 # What would make a result depend on the machine that runs the tests.
 _LEAKS = ("CI", "NX_", "GITLAB", "CIFORGE", "DOCKER_", "GIT_", "NO_COLOR")
 

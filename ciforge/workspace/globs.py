@@ -35,7 +35,7 @@ MAX_LENGTH = 65_536
 MAX_BRANCHES = 5_000
 MAX_DEPTH = 50
 MAX_NEGATIONS = 6
-_MAX_FREE_RUNS = 5
+_MAX_FREE_RUNS = 4
 
 _STAR: Node = ("run", "[^/]", 0)
 _STAR_SOME: Node = ("run", "[^/]", 1)
@@ -65,9 +65,6 @@ class Matcher:
         quick = [tree for tree in trees if not _is_hostile(tree)]
         self._slow = [tree for tree in trees if _is_hostile(tree)]
         self._fits = _compile("|".join(map(tree_source, quick))).fullmatch if quick else None
-
-    def __bool__(self) -> bool:
-        return bool(self._fits or self._slow or self._literals)
 
     def matches(self, text: str) -> bool:
         """Whether the whole of `text` matches."""
@@ -100,8 +97,28 @@ def _quote(text: str) -> str:
     return re.escape(text)
 
 
-def _is_fixed(node: Node) -> bool:
-    return (node[0] == "text" and "/" not in node[1]) or (node[0] == "one" and node[2])
+def _width(node: Node) -> int | None:
+    """How many characters the node always takes, or None if it may vary or take a slash."""
+    match node:
+        case ("text", text) if "/" not in text:
+            return len(text)
+        case ("one", _, True):
+            return 1
+        case ("group", "@", branches):
+            widths = set(map(_tree_width, branches))
+            return widths.pop() if len(widths) == 1 else None
+        case _:
+            return None
+
+
+def _tree_width(tree: Tree) -> int | None:
+    total = 0
+    for node in tree:
+        width = _width(node)
+        if width is None:
+            return None
+        total += width
+    return total
 
 
 def _pin(tree: Tree, at: int) -> int:
@@ -111,7 +128,7 @@ def _pin(tree: Tree, at: int) -> int:
     place where the text between fits, and never has to try another one.
     """
     end = at + 1
-    while end < len(tree) and _is_fixed(tree[end]):
+    while end < len(tree) and _width(tree[end]) is not None:
         end += 1
     return end if at + 1 < end < len(tree) and tree[end] == _STAR else 0
 
@@ -389,7 +406,6 @@ class _Minimatch:
         """Reads from `at` into `parts` (a segment) or into `ext`, whose `(` is at `at`."""
         if depth > MAX_DEPTH:
             raise ValueError("the pattern nests too deep")
-        start = at
         at += ext is not None
         escaped = False
         class_at = -1
@@ -435,7 +451,7 @@ class _Minimatch:
                 word += char
         if ext is not None:
             # Never closed: no extglob at all, and what follows is read as plain glob.
-            raise _Unclosed(start - 1)
+            raise _Unclosed
         if word:
             parts.append(word)
         return at
@@ -450,10 +466,10 @@ class _Minimatch:
             raise ValueError("the pattern nests too deep")
         try:
             end = self._parse(text, at, depth + (not free), [], child)
-        except _Unclosed as unclosed:
+        except _Unclosed:
             if self._nesting > 1:
-                raise _Unclosed(at - 1) from None
-            parts.append(text[unclosed.at if unclosed.at < at else at - 1 :])
+                raise
+            parts.append(text[at - 1 :])
             return len(text)
         finally:
             self._nesting -= 1
@@ -542,8 +558,7 @@ class _Minimatch:
 
 
 class _Unclosed(Exception):  # noqa: N818
-    def __init__(self, at: int) -> None:
-        self.at = at
+    """An extglob that began is no extglob."""
 
 
 def _add_text(tree: Tree, text: str) -> None:

@@ -7,11 +7,14 @@ rule; a rule is a short grammar, and is read here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ciforge.workspace.globs import Node, Tree, tree_source
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import re
+# Whether it brings back, whether it is for the whole path, its regular expression.
+_Rule = tuple[bool, bool, str]
+# The `match` of a compiled pattern.
+_Match = Callable[..., object]
 
 _POSIX = {
     "alnum": "0-9A-Za-z",
@@ -42,7 +45,7 @@ class Ignores:
     """
 
     def __init__(self, gitignore: str, nxignore: str) -> None:
-        rules: list[tuple[bool, str]] = []
+        rules: list[_Rule] = []
         for text in (gitignore, nxignore):
             for line in text.replace("\r\n", "\n").split("\n"):
                 rule = _rule(line)
@@ -75,8 +78,11 @@ class Ignores:
 
     def _test(self, path: str) -> bool:
         ignored = False
-        for brings_back, rules in self._steps:
-            if brings_back == ignored and rules.search(path):
+        name = path.rfind("/", 0, len(path) - 1) + 1
+        for brings_back, by_name, by_path in self._steps:
+            if brings_back != ignored:
+                continue
+            if (by_name and by_name(path, name)) or (by_path and by_path(path)):
                 ignored = not ignored
         return ignored
 
@@ -88,21 +94,27 @@ def _parent(path: str) -> str:
     return path[: path.rfind("/", 0, len(path) - 1) + 1]
 
 
-def _merge(rules: list[tuple[bool, str]]) -> list[tuple[bool, re.Pattern[str]]]:
-    """One regular expression for every run of rules that do the same."""
+def _merge(rules: list[_Rule]) -> list[tuple[bool, _Match | None, _Match | None]]:
+    """For every run of rules that do the same, how to match the last name and the whole path."""
     if not rules:
         return []
     import re
     from itertools import groupby
 
-    return [
-        (brings_back, re.compile("|".join(source for _, source in run), re.IGNORECASE))
-        for brings_back, run in groupby(rules, key=lambda rule: rule[0])
-    ]
+    def either(sources: list[str]) -> _Match | None:
+        return re.compile("|".join(sources), re.IGNORECASE).match if sources else None
+
+    steps = []
+    for brings_back, run in groupby(rules, key=lambda rule: rule[0]):
+        sources = [(by_path, source) for _, by_path, source in run]
+        names = [source for by_path, source in sources if not by_path]
+        paths = [source for by_path, source in sources if by_path]
+        steps.append((brings_back, either(names), either(paths)))
+    return steps
 
 
-def _rule(line: str) -> tuple[bool, str] | None:
-    """Whether the rule of a line brings back, and its regular expression; None for no rule."""
+def _rule(line: str) -> _Rule | None:
+    """The rule of a line, or None if it has none."""
     if line.endswith("\\") and not line.endswith("\\\\"):
         return None
     line = line.removeprefix("\ufeff")
@@ -115,7 +127,9 @@ def _rule(line: str) -> tuple[bool, str] | None:
         body = body[1:]
     if not body:
         return None
-    return brings_back, _source(body)
+    # A slash before the end ties a rule to the root; without one it is for any last name.
+    by_path = body.startswith("/") or "/" in body[:-1]
+    return brings_back, by_path, tree_source(_tree(body))
 
 
 def _trim(body: str) -> str:
@@ -127,13 +141,6 @@ def _trim(body: str) -> str:
         return body
     slashes = len(bare) - len(bare.rstrip("\\"))
     return bare[:-1] + " " if slashes % 2 else bare
-
-
-def _source(body: str) -> str:
-    tree = _tree(body)
-    anchored = body.startswith("/") or "/" in body[:-1]
-    start = "^" if anchored else "(?:^|/)"
-    return f"{start}{tree_source(tree)}"
 
 
 def _tree(body: str) -> Tree:

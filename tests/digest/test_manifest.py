@@ -134,7 +134,10 @@ def test_a_changed_mode_changes_the_digest(path: str, mode: str) -> None:
     assert manifest(TEXTS, modes={path: mode}).digest != BASE.digest
 
 
-@given(st.sampled_from(["apps/api/src/", "libs/common/", "libs/types/deep/"]), st.text("abc", min_size=1))
+@given(
+    st.sampled_from(["apps/api/src/", "libs/common/", "libs/types/deep/"]),
+    st.text("abc", min_size=1),
+)
 def test_a_new_and_a_moved_file_change_the_digest(folder: str, name: str) -> None:
     path = f"{folder}{name}.ts"
     assert manifest({**TEXTS, path: "x"}).digest != BASE.digest
@@ -153,7 +156,10 @@ def test_the_order_of_files_changes_nothing(random: Any) -> None:
 def test_an_alias_into_an_absent_project_changes_nothing() -> None:
     config = json.loads(TEXTS["tsconfig.base.json"])
     config["compilerOptions"]["paths"]["@a/web"] = ["apps/web/y.ts"]
-    assert manifest({**TEXTS, "tsconfig.base.json": json.dumps(config, indent=4)}).digest == BASE.digest
+    assert (
+        manifest({**TEXTS, "tsconfig.base.json": json.dumps(config, indent=4)}).digest
+        == BASE.digest
+    )
     config["compilerOptions"]["paths"]["@a/common"] = ["libs/common/src/other.ts"]
     assert manifest({**TEXTS, "tsconfig.base.json": json.dumps(config)}).digest != BASE.digest
 
@@ -206,8 +212,6 @@ def test_the_tag_is_one_that_a_registry_takes() -> None:
 
 def test_a_pinned_digest_of_the_format() -> None:
     """A new ciforge must not rebuild the world by accident: a change here is a decision."""
-    small = Digester(
-        GRAPH, NX_JSON, tree({"apps/api/src/main.ts": "x"}), Config()
-    ).manifest(API)
+    small = Digester(GRAPH, NX_JSON, tree({"apps/api/src/main.ts": "x"}), Config()).manifest(API)
     expected = "743c8dcea7905e9b1e00e479ebd7eebb384adf84e096e9befd16c708c343ae16"
     assert small.digest == f"sha256:{expected}"
