@@ -6,7 +6,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ciforge.workspace.model import Edge, ExternalData, ExternalNode, Project, ProjectData, ProjectGraph, Target
+from ciforge.workspace.model import (
+    Edge,
+    ExternalData,
+    ExternalNode,
+    Project,
+    ProjectData,
+    ProjectGraph,
+    Target,
+)
 
 
 def project(name: str, root: str, type_: str = "lib", **data: Any) -> Project:

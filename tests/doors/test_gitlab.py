@@ -1,0 +1,132 @@
+"""The door to GitLab. GitLab itself can't be had here: a server that answers as its own
+OpenAPI description says, and refuses what that does not know."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from ciforge.doors.gitlab import last_successful_commit
+from ciforge.errors import OutsideError
+
+SPEC: dict[str, Any] = json.loads((Path(__file__).parent / "gitlab_pipelines.json").read_text())
+PARAMETERS: dict[str, Any] = SPEC["/api/v4/projects/{id}/pipelines"]["get"]
+TOKEN = "glpat-secret"
+
+
+class GitLab(BaseHTTPRequestHandler):
+    pipelines: ClassVar[list[dict[str, Any]]] = []
+    faults: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = dict(parse_qsl(url.query))
+        if self.headers.get("PRIVATE-TOKEN") != TOKEN:
+            self.answer(401, {"message": "401 Unauthorized"})
+            return
+        if url.path != "/api/v4/projects/42/pipelines":
+            self.answer(404, {"message": "404 Not Found"})
+            return
+        for name, value in query.items():
+            known = PARAMETERS.get(name)
+            if known is None or known["in"] != "query" or value not in known.get("enum", [value]):
+                self.faults.append(f"{name}={value}")
+        found = [
+            p for p in self.pipelines if p["ref"] == query["ref"] and p["status"] == query["status"]
+        ]
+        found.sort(key=lambda p: p[query["order_by"]], reverse=query["sort"] == "desc")
+        self.answer(200, found[: int(query["per_page"])])
+
+    def answer(self, status: int, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def pipeline(number: int, status: str, sha: str, ref: str = "main") -> dict[str, Any]:
+    found = {"id": number, "status": status, "sha": sha, "ref": ref}
+    assert found.keys() <= SPEC["response"].keys()
+    return found
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    GitLab.pipelines = []
+    GitLab.faults = []
+    httpd = HTTPServer(("127.0.0.1", 0), GitLab)
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()
+    assert GitLab.faults == []
+
+
+def env(server: str, **more: str) -> dict[str, str]:
+    return {
+        "CI_SERVER_URL": server,
+        "CI_PROJECT_ID": "42",
+        "CI_COMMIT_BRANCH": "main",
+        "CIFORGE_GITLAB_TOKEN": TOKEN,
+        **more,
+    }
+
+
+def test_the_newest_successful_pipeline_of_the_branch(server: str) -> None:
+    GitLab.pipelines = [
+        pipeline(1, "success", "old"),
+        pipeline(3, "success", "newest"),
+        pipeline(2, "success", "older"),
+        pipeline(4, "failed", "red"),
+        pipeline(5, "success", "elsewhere", "feature"),
+    ]
+    assert last_successful_commit(env(server)) == "newest"
+
+
+def test_a_branch_without_one(server: str) -> None:
+    assert last_successful_commit(env(server)) is None
+
+
+@pytest.mark.parametrize(
+    "missing", ["CIFORGE_GITLAB_TOKEN", "CI_SERVER_URL", "CI_PROJECT_ID", "CI_COMMIT_BRANCH"]
+)
+def test_nobody_is_asked_without(server: str, missing: str) -> None:
+    GitLab.pipelines = [pipeline(1, "success", "x")]
+    variables = env(server)
+    del variables[missing]
+    assert last_successful_commit(variables) is None
+
+
+def test_a_token_of_the_other_name(server: str) -> None:
+    GitLab.pipelines = [pipeline(1, "success", "x")]
+    variables = env(server, GITLAB_TOKEN=TOKEN)
+    del variables["CIFORGE_GITLAB_TOKEN"]
+    assert last_successful_commit(variables) == "x"
+
+
+def test_a_refused_token_is_named_but_never_shown(server: str) -> None:
+    with pytest.raises(OutsideError) as error:
+        last_successful_commit(env(server, CIFORGE_GITLAB_TOKEN="wrong-secret"))
+    assert "401" in str(error.value)
+    assert "wrong-secret" not in str(error.value)
+    assert error.value.hint is not None
+    assert "read_api" in error.value.hint
+
+
+def test_nobody_answers() -> None:
+    with pytest.raises(OutsideError, match="did not tell the last successful pipeline"):
+        last_successful_commit(env("http://127.0.0.1:9"))
