@@ -212,7 +212,7 @@ def _lockfile(graph: ProjectGraph, changes: list[Change], around: Surroundings) 
     if change is None:
         return
     if mode != "auto":
-        rule = "the lockfile changed (projectsAffectedByDependencyUpdates: all)"
+        rule = "the lockfile changed, and projectsAffectedByDependencyUpdates is 'all'"
         yield from _all(graph, change.path, rule)
         return
     nodes = _changed_external_nodes(graph, change, around)

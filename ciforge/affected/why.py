@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ciforge.affected.closure import edge_types, shortest_chain
 from ciforge.affected.touched import Touch, Touched
@@ -45,6 +46,6 @@ def explain(graph: ProjectGraph, touched: Touched, project: str) -> Reason | Non
     if chain is None:
         return None
     steps = [Step(chain[0], ())]
-    for before, node in zip(chain, chain[1:], strict=False):
+    for before, node in pairwise(chain):
         steps.append(Step(node, tuple(edge_types(graph, node, before))))
     return Reason(touched[chain[0]], tuple(steps))

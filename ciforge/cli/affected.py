@@ -52,10 +52,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     change.add_argument("--uncommitted", action="store_true", help="what git diff HEAD lists")
     change.add_argument("--untracked", action="store_true", help="files that git doesn't know")
     chosen = parser.add_argument_group("filters, applied after the closure")
-    chosen.add_argument("--exclude", metavar="GLOB", help="leave these projects out")
-    chosen.add_argument("--projects", "-p", metavar="GLOB", help="only these projects")
+    chosen.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        help="leave these out: names, globs, folders, tag:x, separated by commas",
+    )
+    chosen.add_argument(
+        "--projects", "-p", metavar="PATTERN", help="only these, named in the same ways"
+    )
     chosen.add_argument("--type", choices=["app", "lib", "e2e"], help="only this type")
-    chosen.add_argument("--with-target", "-t", metavar="T", help="only projects with this target")
+    chosen.add_argument(
+        "--with-target",
+        "-t",
+        metavar="T",
+        help="only projects with one of these targets (a filter; Nx 24 selects by tasks)",
+    )
     parser.add_argument(
         "--graph",
         metavar="FILE",

@@ -6,7 +6,6 @@ Exit code 0 when everything that ciforge plan needs is there, 1 when not.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import platform
 import shutil
@@ -62,22 +61,7 @@ def _checks(directory: Path) -> Iterator[Check]:
     yield _program(
         "node", ["node", "--version"], "graphs that no --graph FILE gives", "install Node.js 20.19+"
     )
-    yield _docker()
-    yield _program("docker buildx", ["docker", "buildx", "version"], "ciforge build", _DOCKER)
-    yield _program("docker compose", ["docker", "compose", "version"], "ciforge smoke", _DOCKER)
-    yield _program("helm", ["helm", "version", "--short"], "ciforge deploy", "install Helm 4")
     yield _token()
-    for module in ("tree_sitter", "testcontainers", "docker", "gitlab"):
-        yield Check(
-            f"python: {module}",
-            importlib.util.find_spec(module) is not None,
-            "installed" if importlib.util.find_spec(module) else "missing",
-            "everything" if module == "tree_sitter" else "later stations",
-            "install ciforge anew: pip install --force-reinstall ciforge",
-        )
-
-
-_DOCKER = "install Docker Engine with its buildx and compose plugins"
 
 
 def _program(
@@ -92,17 +76,8 @@ def _program(
     return Check(name, True, said[0] if said else "found", needed_for, fix, required)
 
 
-def _docker() -> Check:
-    return _program(
-        "docker engine",
-        ["docker", "version", "--format", "{{.Server.Version}}"],
-        "ciforge build, ciforge smoke",
-        "install Docker Engine and start it, or set DOCKER_HOST",
-    )
-
-
 def _workspace(directory: Path) -> Iterator[Check]:
-    from ciforge.collect.workspace import open_root
+    from ciforge.collect.workspace import find_config, open_root
     from ciforge.doors.nx import runner
 
     try:
@@ -120,7 +95,10 @@ def _workspace(directory: Path) -> Iterator[Check]:
     else:
         yield Check("nx", True, command[-1], "graphs that no --graph FILE gives")
     try:
+        found = find_config(root.path)
         _ = root.config
+        said = str(found) if found else "none: defaults and detection"
+        yield Check("ciforge.yaml", True, said, "everything", required=True)
     except CiforgeError as error:
         yield Check(
             "ciforge.yaml", False, str(error), "everything", error.hint or "", required=True

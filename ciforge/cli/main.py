@@ -69,10 +69,11 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     common = common_options()
     parser = Parser(
         prog="ciforge",
-        description="Turns a commit in an Nx monorepo on GitLab into a safe deploy.",
+        description="Says what a change in an Nx monorepo affects, builds, tests and deploys, "
+        "and why.",
         epilog="Examples:\n"
         "  ciforge plan                          what would happen to what I have here\n"
-        "  ciforge affected --base main          what Nx calls affected, ten times faster\n"
+        "  ciforge affected --base main          what Nx calls affected\n"
         "  ciforge affected --why web            the shortest way from the change to web\n"
         "  ciforge digest web --against main     why web would be built anew\n\n"
         "Exit codes: 0 done, or the verdict is yes; 1 the verdict is no; 2 wrong usage,\n"

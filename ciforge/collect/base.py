@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ciforge.collect.workspace import Root
 from ciforge.doors.git import Git
+from ciforge.doors.gitlab import gitlab_token
 from ciforge.errors import InputError
 from ciforge.plan.base import ZERO_SHA, Base, Candidate, candidates
 
@@ -28,8 +29,10 @@ def choose_base(
     explicit: str | None,
     env: Mapping[str, str],
     default_branch: str | None,
+    *,
+    offline: bool = False,
 ) -> Base:
-    """The base that the first applicable rule gives.
+    """The base that the first applicable rule gives; `offline`: GitLab is not asked.
 
     Raises InputError for an explicit base that is no commit, for a shallow clone that no
     remote deepens, and where nothing names a base locally.
@@ -43,14 +46,14 @@ def choose_base(
         )
     chosen: Base | None = None
     for candidate in candidates(explicit, env, default_branch):
-        chosen = _resolve(git, candidate, env)
+        chosen = _resolve(git, candidate, env, offline)
         if chosen is not None:
             break
     assert chosen is not None  # noqa: S101 - every list ends in a rule that answers or raises
     return chosen
 
 
-def _resolve(git: Git, candidate: Candidate, env: Mapping[str, str]) -> Base | None:
+def _resolve(git: Git, candidate: Candidate, env: Mapping[str, str], offline: bool) -> Base | None:
     rule, revision = candidate.rule, candidate.revision
     if rule == "--base":
         assert revision is not None  # noqa: S101
@@ -69,7 +72,7 @@ def _resolve(git: Git, candidate: Candidate, env: Mapping[str, str]) -> Base | N
     if rule == "tag":
         return _previous_tag(git, env["CI_COMMIT_TAG"])
     if rule == "last-successful-pipeline":
-        return _last_successful(git, env)
+        return None if offline else _last_successful(git, env)
     if rule == "before-sha":
         if revision is None or revision == ZERO_SHA:
             return Base(
@@ -78,7 +81,8 @@ def _resolve(git: Git, candidate: Candidate, env: Mapping[str, str]) -> Base | N
                 "CI_COMMIT_BEFORE_SHA is zero (a new branch, or the first pipeline of one): "
                 "everything counts as changed",
             )
-        return _ancestor(git, rule, revision, "the commit before this push (CI_COMMIT_BEFORE_SHA)")
+        unasked = "" if gitlab_token(env) and not offline else ", as GitLab was not asked for more"
+        return _ancestor(git, rule, revision, f"CI_COMMIT_BEFORE_SHA{unasked}")
     return _default_branch(git, revision)
 
 
@@ -138,22 +142,22 @@ def _last_successful(git: Git, env: Mapping[str, str]) -> Base | None:
 
 
 def _default_branch(git: Git, named: str | None) -> Base:
-    remote = git.default_branch()
-    for name in (f"origin/{named}" if named else None, named, remote, "main", "master"):
-        if name is None:
-            continue
-        commit = git.commit(name)
-        if commit is None:
+    names = [f"origin/{named}", named] if named else [git.default_branch(), "main", "master"]
+    if named and git.commit(names[0] or "") is None and git.is_shallow():
+        git.fetch_branch(named)
+    for name in names:
+        commit = git.commit(name) if name else None
+        if name is None or commit is None:
             continue
         base = git.merge_base(commit, "HEAD")
         if git.commit(base) == commit and not git.is_ancestor(commit, "HEAD"):
             _deepened(git, None)
             base = git.merge_base(commit, "HEAD")
-        return Base(
-            base, "default-branch", f"where this work left {name}, plus uncommitted files", True
-        )
+        return Base(base, "default-branch", f"where this work left {name}")
     raise InputError(
-        "no default branch was found to compare with",
+        f"the default branch {named!r} is not here"
+        if named
+        else "no default branch was found to compare with",
         where=str(git.workspace),
-        hint="name the base: --base REV, or set default_branch in ciforge.yaml",
+        hint="fetch it, or name the base: --base REV, or set default_branch in ciforge.yaml",
     )

@@ -109,14 +109,17 @@ def changed_files(git: Git, selection: Selection, rule: str) -> ChangedFiles:
 
 
 def changed_since(git: Git, base: Base, head: str | None = None) -> ChangedFiles:
-    """The files that differ from a base that the policy chose."""
+    """The files that differ from a base that the policy chose.
+
+    Without `head` the newer side is what lies on disk, in CI as elsewhere: that is what a
+    build would read.
+    """
     if base.commit is None:
-        return ChangedFiles((), None, head or "HEAD", base.reason, everything=True)
+        return ChangedFiles((), None, head, base.reason, everything=True)
     paths = git.changed(base.commit, head or "HEAD")
-    if base.working_tree and head is None:
+    if head is None:
         paths += git.uncommitted() + git.untracked()
-        return ChangedFiles(tuple(dict.fromkeys(paths)), base.commit, None, base.reason)
-    return ChangedFiles(tuple(paths), base.commit, head or "HEAD", base.reason)
+    return ChangedFiles(tuple(dict.fromkeys(paths)), base.commit, head, base.reason)
 
 
 def explain(git: Git, selection: Selection, rule: str, error: ProcessError) -> CiforgeError:

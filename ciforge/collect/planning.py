@@ -135,7 +135,11 @@ class AtCommit:
     def manifest(self, name: str) -> Manifest | None:
         """The service's manifest at this commit, None where there was no such service."""
         service = self.services.get(name)
-        return None if service is None else self.digester.manifest(service)
+        if service is None:
+            return None
+        if service.projects and not any(self.tree.by_project[p] for p in service.projects):
+            return None
+        return self.digester.manifest(service)
 
 
 def take_survey(root: Root, graph_file: Path | None) -> Survey:
@@ -156,7 +160,9 @@ def make(
 ) -> Plan:
     """The plan of what is checked out against the base that the policy chooses."""
     root.git.top_level()
-    chosen_by_git = Background(lambda: choose_base(root.git, base, env, default_branch(root, env)))
+    chosen_by_git = Background(
+        lambda: choose_base(root.git, base, env, default_branch(root, env), offline=offline)
+    )
     survey = take_survey(root, graph_file)
     chosen = chosen_by_git.result()
     changed = changed_since(root.git, chosen)
@@ -164,11 +170,11 @@ def make(
     names = affected_projects(graph, touched)
     evidence = list(_evidence(survey, chosen, graph, touched, set(names)))
     registry, evidence = _ask_registry(root.config, evidence, offline=offline, env=env)
-    notes = [*survey.notes, *_problems(survey)]
+    notes = [*survey.notes, *_problems(survey), *_removed(survey, chosen)]
     return make_plan(
         evidence,
         Circumstances(
-            head=_head(root, chosen, env),
+            head=_head(root, env),
             base=PlanBase(commit=chosen.commit, rule=chosen.rule, reason=chosen.reason),
             registry=registry,
             affected=names,
@@ -194,16 +200,22 @@ def _evidence(
     levels = service_levels(survey.graph, {s.name: s.projects for s in survey.services})
     for service in survey.services:
         now = survey.digester.manifest(service)
+        then = before.manifest(service.name) if before is not None else None
         changes = None
-        if before is not None:
-            then = before.manifest(service.name)
-            if then is not None and then.digest == now.digest:
-                changes = []
-            else:
-                changes = diff_entries(then.entries if then else [], now.entries)
+        if then is not None:
+            changes = [] if then.digest == now.digest else diff_entries(then.entries, now.entries)
         reason = next((explain(graph, touched, p) for p in service.projects if p in affected), None)
         tag = None if service.image else now.tag
-        yield Evidence(service, now.digest, tag, changes, reason, level=levels[service.name])
+        yield Evidence(
+            service,
+            now.digest,
+            tag,
+            changes,
+            reason,
+            new=before is not None and then is None,
+            build_args=now.build_args,
+            level=levels[service.name],
+        )
 
 
 def _problems(survey: Survey) -> list[str]:
@@ -219,10 +231,17 @@ def _problems(survey: Survey) -> list[str]:
     return list(found)
 
 
-def _head(root: Root, base: Base, env: Mapping[str, str]) -> Head:
-    uncommitted = 0
-    if base.working_tree:
-        uncommitted = len(set(root.git.uncommitted()) | set(root.git.untracked()))
+def _removed(survey: Survey, base: Base) -> Iterator[str]:
+    """Services that only the configuration of the base knows."""
+    if base.commit is None:
+        return
+    names = {service.name for service in survey.services}
+    for name in sorted(survey.at(base.commit).services.keys() - names):
+        yield f"{name} was a service at the base and is none now: nothing removes its release"
+
+
+def _head(root: Root, env: Mapping[str, str]) -> Head:
+    uncommitted = len(set(root.git.uncommitted()) | set(root.git.untracked()))
     return Head(
         commit=root.git.commit("HEAD"),
         ref=env.get("CI_COMMIT_REF_NAME") or root.git.branch(),

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
+from functools import cache
 
 from ciforge.collect.workspace import Root
 from ciforge.digest.tree import File, Tree
@@ -16,11 +17,15 @@ from ciforge.errors import InputError
 
 def commit_tree(root: Root, roots: Mapping[str, str], commit: str) -> Tree:
     """The files of a commit below the workspace."""
-    return Tree(
-        {path: File(entry.mode, entry.object_id) for path, entry in root.git.tree(commit).items()},
-        roots,
-        lambda path: root.git.show(commit, path),
-    )
+    files = {
+        path: File(entry.mode, entry.object_id) for path, entry in root.git.tree(commit).items()
+    }
+
+    @cache
+    def read(path: str) -> bytes | None:
+        return root.git.show(commit, path) if path in files else None
+
+    return Tree(files, roots, read)
 
 
 def working_tree(root: Root, roots: Mapping[str, str]) -> Tree:
@@ -31,9 +36,14 @@ def working_tree(root: Root, roots: Mapping[str, str]) -> Tree:
     git = root.git
     files = {path: File(entry.mode, entry.object_id) for path, entry in git.index().items()}
     changed = set(git.modified()) | set(git.untracked())
+    submodules = {path for path in changed if path in files and files[path].mode == "160000"}
     for path in changed:
         files.pop(path, None)
-    files.update(_on_disk(git, sorted(changed)))
+    for path in submodules:
+        commit = git.submodule_commit(path)
+        if commit is not None:
+            files[path] = File("160000", commit)
+    files.update(_on_disk(git, sorted(changed - submodules)))
     return Tree(files, roots, root.read)
 
 
@@ -45,6 +55,8 @@ def _on_disk(git: Git, paths: list[str]) -> dict[str, File]:
         try:
             ids = git.hash_files(regular)
         except ProcessError:
+            if all(_mode(git, path) == modes[path] for path in regular):
+                raise
             continue  # a file vanished between the look and the read: look again
         found = {path: File(modes[path], ids[path]) for path in regular}
         for path, mode in modes.items():

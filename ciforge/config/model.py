@@ -75,7 +75,7 @@ class Image(Section, frozen=True):
         dict[str, str],
         Meta(
             description="digests of base images, {node:22-alpine: sha256:…}: a new one rebuilds "
-            "what starts from it"
+            "what starts from it (an input only: it does not change what is pulled)"
         ),
     ] = {}
     platforms: Annotated[tuple[Platform, ...], Meta(min_length=1)] = ("linux/amd64",)
@@ -120,7 +120,10 @@ class Service(Section, frozen=True):
             "never built"
         ),
     ] = None
-    dockerfile: RelativePath | None = None
+    dockerfile: Annotated[
+        RelativePath | None,
+        Meta(description="in place of the project's own Dockerfile or image.dockerfile"),
+    ] = None
     build_args: dict[str, str] = {}
     platforms: Annotated[tuple[Platform, ...], Meta(min_length=1)] | None = None
     inputs: Annotated[
@@ -191,9 +194,17 @@ class Config(Section, frozen=True):
     image: Image = Image()
     services: dict[Name, Service] = {}
     smoke: Annotated[
-        dict[Name, Suite], Meta(description="smoke suites by name; default: one of all services")
+        dict[Name, Suite],
+        Meta(
+            description="smoke suites by name; default: one of all services without a GPU, one of "
+            "those with"
+        ),
     ] = {}
     runners: Runners = Runners()
     environments: Annotated[
-        dict[Name, Environment], Meta(description="deploy targets, in the order of promotion")
+        dict[Name, Environment],
+        Meta(
+            description="deploy targets, in the order of promotion; default: staging (auto), "
+            "production (manual)"
+        ),
     ] = {}

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ciforge.config.model import Config
-from ciforge.digest.dockerfile import read_dockerfile
+from ciforge.digest.dockerfile import Dockerfile, read_dockerfile
 from ciforge.digest.locks import LockPart, Locks, content_digest
-from ciforge.digest.roots import reduce_tsconfig
+from ciforge.digest.roots import reduce_nx_json, reduce_tsconfig
 from ciforge.digest.selection import Selector
 from ciforge.digest.tasks import all_dependencies
 from ciforge.digest.tree import Tree
@@ -32,7 +32,6 @@ _ROOT_FILES = (
     ".pnpmfile.cjs",
     ".yarnrc.yml",
     ".yarnrc",
-    "nx.json",
     ".gitignore",
     ".nxignore",
 )
@@ -56,7 +55,8 @@ class Manifest:
     """Everything that one image's build reads.
 
     `generated`: contents of the root files that the build gets in place of the workspace's
-    own. `problems`: what a person should know (an input that matches nothing, a lockfile that
+    own. `build_args`: all that a build gets, SERVICE included where the Dockerfile asks for
+    it. `problems`: what a person should know (an input that matches nothing, a lockfile that
     can't be reduced).
     """
 
@@ -64,6 +64,7 @@ class Manifest:
     groups: tuple[tuple[Entry, ...], ...]
     group_digests: tuple[str, ...]
     generated: Mapping[str, bytes] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
     @cached_property
@@ -93,6 +94,8 @@ class Digester:
         self._config = config
         self._selector = Selector(graph, nx_json, tree)
         self._locks = Locks(tree, None if keep is None else frozenset(keep))
+        self._every_root = [node.data.root for node in graph.nodes.values()]
+        self._reduced: dict[tuple[str, ...], dict[str, bytes]] = {}
         self._groups: dict[tuple[str, ...], tuple[tuple[Entry, ...], str]] = {}
 
     def manifest(self, service: Service) -> Manifest:
@@ -105,18 +108,20 @@ class Digester:
         lock = self._locks.part([self._graph.nodes[p].data.root for p in projects])
         if lock.problem:
             problems.append(lock.problem)
-        generated = {**lock.generated, **self._tsconfigs(projects)}
+        generated = {**lock.generated, **self._root_json(projects)}
+        dockerfile, build_args = self._dockerfile(service, problems)
         groups = [
             *self._project_groups(service, projects, generated),
             self._files_group(self._workspace_files(service, lock, problems) - generated.keys()),
             self._root_group(lock, generated),
-            self._settings_group(service, problems),
+            self._settings_group(service, dockerfile, build_args),
         ]
         return Manifest(
             service.name,
             tuple(group for group, _ in groups),
             tuple(digest for _, digest in groups),
             generated,
+            build_args,
             tuple(problems),
         )
 
@@ -171,26 +176,24 @@ class Digester:
         entries += [Entry("package", name, value) for name, value in lock.values.items()]
         return _group(entries)
 
-    def _tsconfigs(self, projects: Sequence[str]) -> dict[str, bytes]:
-        kept = [self._graph.nodes[p].data.root for p in projects]
-        key = tuple(kept)
-        if key not in self._reduced_tsconfigs:
-            every = [node.data.root for node in self._graph.nodes.values()]
-            self._reduced_tsconfigs[key] = {
-                name: reduce_tsconfig(content, kept, every)
+    def _root_json(self, projects: Sequence[str]) -> dict[str, bytes]:
+        """nx.json and the root tsconfigs, reduced."""
+        key = tuple(self._graph.nodes[p].data.root for p in projects)
+        if key not in self._reduced:
+            reduced = {
+                name: reduce_tsconfig(content, key, self._every_root)
                 for name in _ROOT_TSCONFIGS
-                if name in self._tree.files and (content := self._tree.read(name)) is not None
+                if (content := self._tree.read(name)) is not None
             }
-        return self._reduced_tsconfigs[key]
-
-    @cached_property
-    def _reduced_tsconfigs(self) -> dict[tuple[str, ...], dict[str, bytes]]:
-        return {}
+            nx_json = self._tree.read("nx.json")
+            if nx_json is not None:
+                reduced["nx.json"] = reduce_nx_json(nx_json)
+            self._reduced[key] = {n: c for n, c in reduced.items() if n in self._tree.files}
+        return self._reduced[key]
 
     def _settings_group(
-        self, service: Service, problems: list[str]
+        self, service: Service, dockerfile: Dockerfile | None, build_args: Mapping[str, str]
     ) -> tuple[tuple[Entry, ...], str]:
-        arguments = dict(service.build_args)
         entries = [
             Entry("setting", "platforms", ",".join(sorted(service.platforms))),
             Entry("setting", "target", service.build_target),
@@ -198,22 +201,29 @@ class Digester:
         ]
         salts = [salt for salt in (self._config.image.salt, service.salt) if salt]
         entries += [Entry("setting", f"salt-{i}", salt) for i, salt in enumerate(salts)]
-        content = (
-            self._tree.read(service.dockerfile) if service.dockerfile in self._tree.files else None
-        )
-        if content is not None:
-            text = content.decode("utf-8", "replace")
-            if "SERVICE" in read_dockerfile(text, {}).arguments:
-                arguments.setdefault("SERVICE", service.projects[0])
-            read = read_dockerfile(text, arguments)
-            pinned = self._config.image.base_images
-            entries += [Entry("base-image", image, pinned.get(image, "")) for image in read.images]
-            problems.extend(
-                f"{service.dockerfile}: the base image {reference} has an argument without a value"
-                for reference in read.unresolved
-            )
-        entries += [Entry("build-arg", name, value) for name, value in arguments.items()]
+        pinned = self._config.image.base_images
+        for image in dockerfile.images if dockerfile else ():
+            entries.append(Entry("base-image", image, pinned.get(image, "")))
+        entries += [Entry("build-arg", name, value) for name, value in build_args.items()]
         return _group(entries)
+
+    def _dockerfile(
+        self, service: Service, problems: list[str]
+    ) -> tuple[Dockerfile | None, dict[str, str]]:
+        """What the Dockerfile starts from, and all build arguments that it gets."""
+        build_args = dict(service.build_args)
+        content = self._tree.read(service.dockerfile)
+        if content is None or service.dockerfile not in self._tree.files:
+            return None, build_args
+        text = content.decode("utf-8", "replace")
+        if "SERVICE" in read_dockerfile(text, {}).arguments:
+            build_args.setdefault("SERVICE", service.projects[0])
+        read = read_dockerfile(text, build_args)
+        problems.extend(
+            f"{service.dockerfile}: the base image {reference} has an argument without a value"
+            for reference in read.unresolved
+        )
+        return read, build_args
 
     def _files_group(self, paths: Iterable[str]) -> tuple[tuple[Entry, ...], str]:
         key = tuple(sorted(paths))

@@ -13,6 +13,21 @@ from typing import Any
 
 from ciforge.workspace.jsonc import strip_comments
 
+# Read by commands that start work or make files, never by a build.
+_NO_BUILD_READS = ("$schema", "affected", "defaultBase", "generators", "release")
+
+
+def reduce_nx_json(content: bytes) -> bytes:
+    """nx.json in canonical form, without comments and the keys that no build reads."""
+    try:
+        config = json.loads(strip_comments(content))
+    except (ValueError, RecursionError):
+        return content
+    if not isinstance(config, dict):
+        return content
+    kept = {key: value for key, value in config.items() if key not in _NO_BUILD_READS}
+    return json.dumps(kept, sort_keys=True, ensure_ascii=False).encode()
+
 
 def reduce_tsconfig(content: bytes, kept: Collection[str], all_roots: Collection[str]) -> bytes:
     """A root tsconfig without path aliases and references into projects that are absent.

@@ -7,8 +7,9 @@ not UTF-8 survive as surrogates. Revisions never reach git when they could be re
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ciforge.doors.process import ProcessError, run
@@ -54,6 +55,11 @@ class Git:
 
     def _text(self, *args: str) -> str:
         return os.fsdecode(self._run(*args)).strip()
+
+    @cached_property
+    def _prefix(self) -> str:
+        """The workspace's folder inside the repository, "" or ending in a slash."""
+        return self._text("rev-parse", "--show-prefix")
 
     def _paths(self, *args: str) -> list[str]:
         return [os.fsdecode(p) for p in self._run(*args).split(b"\0") if p]
@@ -186,18 +192,13 @@ class Git:
         """All files of a commit below the workspace."""
         check_revision(revision)
         entries: dict[str, TreeEntry] = {}
-        for record in self._run(
-            "ls-tree", "-r", "-z", "--full-tree", *self._tree_of(revision)
-        ).split(b"\0"):
+        place = f"{revision}:{self._prefix.rstrip('/')}" if self._prefix else revision
+        for record in self._run("ls-tree", "-r", "-z", "--full-tree", place).split(b"\0"):
             if record:
                 meta, _, path = record.partition(b"\t")
                 mode, _, object_id = meta.split(b" ", 2)
                 entries[os.fsdecode(path)] = TreeEntry(mode.decode(), object_id.decode())
         return entries
-
-    def _tree_of(self, revision: str) -> list[str]:
-        prefix = self._text("rev-parse", "--show-prefix").rstrip("/")
-        return [f"{revision}:{prefix}" if prefix else revision]
 
     def index(self) -> dict[str, TreeEntry]:
         """All files of the index below the workspace (the lowest stage of an unmerged one)."""
@@ -228,21 +229,32 @@ class Git:
             out = self._run(
                 "hash-object",
                 "--stdin-paths",
-                stdin=b"".join(os.fsencode(p) + b"\n" for p in plain),
+                # Unlike arguments, these are read from the repository's root.
+                stdin=b"".join(os.fsencode(self._prefix + p) + b"\n" for p in plain),
             )
             ids.update(zip(plain, out.decode().split(), strict=True))
         for path in odd:
             ids[path] = self._text("hash-object", "--", path)
         return ids
 
-    def read_many(self, revision: str, paths: Iterable[str]) -> dict[str, bytes]:
-        """Contents of several files at a revision; absent ones are left out."""
-        found: dict[str, bytes] = {}
-        for path in paths:
-            content = self.show(revision, path)
-            if content is not None:
-                found[path] = content
-        return found
+    def submodule_commit(self, path: str) -> str | None:
+        """The commit that is checked out in a submodule, None when none is."""
+        try:
+            return os.fsdecode(
+                run(["git", "rev-parse", "--verify", "--quiet", "HEAD"], cwd=self.workspace / path)
+            ).strip()
+        except OutsideError:
+            return None
+
+    def fetch_branch(self, branch: str, *, remote: str = "origin") -> bool:
+        """Fetches one branch that a single-branch clone left out; True when that worked."""
+        check_revision(branch)
+        refspec = f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}"
+        try:
+            self._run("fetch", "--quiet", "--no-tags", "--unshallow", remote, refspec)
+        except OutsideError:
+            return False
+        return True
 
 
 _JS_WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from ciforge.doors.process import report_call
+from ciforge.doors.process import innermost, report_call
 from ciforge.errors import OutsideError
 
 # A job token may not list pipelines: a token with read_api is needed, given by one of these.
 TOKEN_VARIABLES = ("CIFORGE_GITLAB_TOKEN", "GITLAB_TOKEN")
+
+
+def gitlab_token(env: Mapping[str, str]) -> str | None:
+    return next((env[name] for name in TOKEN_VARIABLES if env.get(name)), None)
 
 
 def last_successful_commit(env: Mapping[str, str]) -> str | None:
@@ -18,7 +22,7 @@ def last_successful_commit(env: Mapping[str, str]) -> str | None:
     None without a token, outside CI, and where the branch has no successful pipeline yet.
     Raises OutsideError when GitLab refuses or does not answer.
     """
-    token = next((env[name] for name in TOKEN_VARIABLES if env.get(name)), None)
+    token = gitlab_token(env)
     server, project, branch = (
         env.get(name) for name in ("CI_SERVER_URL", "CI_PROJECT_ID", "CI_COMMIT_BRANCH")
     )
@@ -45,4 +49,6 @@ def last_successful_commit(env: Mapping[str, str]) -> str | None:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, OSError):  # what requests raises: the reason is deep inside
+        return innermost(error)
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

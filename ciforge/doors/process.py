@@ -79,6 +79,19 @@ def run(
     return done.stdout
 
 
+def innermost(error: BaseException) -> str:
+    """The innermost reason of a failed call, without the layers that a library puts around it."""
+    while True:
+        following = error.__cause__ or error.__context__
+        if following is None and error.args and isinstance(error.args[0], Exception):
+            following = error.args[0]
+        if following is None:
+            break
+        error = following
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(reason).splitlines()[0]
+
+
 def trace_to_stderr() -> None:
     """Prints each outside call with its time, as `--verbose` shows it."""
     observe(lambda what, seconds: print(f"[{seconds:7.3f} s] {what}", file=sys.stderr))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ciforge.doors.process import report_call, run
+from ciforge.doors.process import innermost, report_call, run
 from ciforge.errors import CiforgeError, OutsideError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Registry:
                 answer = self._session.request(method, url, headers=headers, timeout=_TIMEOUT)
         except requests.RequestException as error:
             raise OutsideError(
-                f"the registry can't be reached ({_cause(error)})",
+                f"the registry can't be reached ({innermost(error)})",
                 where=self.host,
                 hint="look at the network, the host's name and its certificate",
             ) from error
@@ -181,17 +181,3 @@ class Registry:
             return f"Bearer {body.get('token') or body['access_token']}"
         except (ValueError, KeyError, AttributeError):
             return ""
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason, without the URL and object addresses that requests puts around."""
-    inner: BaseException = error
-    while (
-        inner.__cause__
-        or inner.__context__
-        or (inner.args and isinstance(inner.args[0], Exception))
-    ):
-        following = inner.__cause__ or inner.__context__
-        inner = following or inner.args[0]
-    reason = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
-    return str(reason).splitlines()[0]

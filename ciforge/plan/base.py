@@ -35,13 +35,11 @@ class Base:
     """The chosen base.
 
     `commit` None means that everything counts as changed. `reason` is a sentence for people.
-    `working_tree`: uncommitted and untracked files count too (local runs).
     """
 
     commit: str | None
     rule: Rule
     reason: str
-    working_tree: bool = False
 
 
 def candidates(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -38,7 +38,8 @@ DEFAULT_ENVIRONMENTS = {
 class Evidence:
     """What is known of one service.
 
-    `digest` of its inputs now; `changes` against the base, None when the base is unknown.
+    `digest` of its inputs now; `changes` against the base, None when the base is unknown or
+    has no such service (`new`). `build_args` are those that a build gets, SERVICE included.
     `reason` is Nx's chain to one of its projects, None when Nx calls none of them affected.
     `image_digest`: the manifest under the digest's tag, None when the registry has none or
     was not asked.
@@ -50,6 +51,8 @@ class Evidence:
     changes: Sequence[EntryChange] | None
     reason: Reason | None
     image_digest: str | None = None
+    new: bool = False
+    build_args: Mapping[str, str] = field(default_factory=dict)
     level: int = 1
 
 
@@ -119,7 +122,7 @@ def _service(evidence: Evidence, around: Circumstances) -> ServicePlan:
         tag=evidence.tag,
         image_digest=evidence.image_digest,
         dockerfile=None if service.image else service.dockerfile,
-        build_args=dict(sorted(service.build_args.items())),
+        build_args=dict(sorted(evidence.build_args.items())),
         platforms=sorted(service.platforms),
         gpu=service.gpu,
         runner_tags=_runner_tags(around.config, service.gpu),
@@ -146,6 +149,8 @@ def _verdict(evidence: Evidence, around: Circumstances) -> tuple[Action, bool, s
     if changes is None:
         if held:
             return "reuse", False, "the registry holds an image of the same inputs"
+        if evidence.new:
+            return "build", False, "a new service: at the base there was none of this name"
         return "build", False, "nothing is known of the base, so it counts as changed"
     if changes:
         if held:
@@ -165,7 +170,7 @@ def _verdict(evidence: Evidence, around: Circumstances) -> tuple[Action, bool, s
 
 def _first(changes: Sequence[EntryChange]) -> str:
     """The most telling change in words: a file before what was derived from it."""
-    order = {"file": 0, "root": 1, "lockfile": 2, "package": 3}
+    order = {"file": 0, "root": 1, "package": 2}
     change = min(changes, key=lambda c: (order.get(c.kind, 4), c.name))
     more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
     return f"{change.describe()}{more}"
@@ -205,16 +210,16 @@ def _default_suites(services: Sequence[ServicePlan]) -> dict[str, Suite]:
 
 def _suite(name: str, suite: Suite, services: Sequence[ServicePlan], config: Config) -> SmokePlan:
     members = [s for s in services if any(fnmatchcase(s.name, p) for p in suite.services)]
-    changed = [s.name for s in members if s.changed]
+    fresh = [s.name for s in members if _is_fresh(s)]
     if not members:
         reason = "no service is called as its 'services' say"
-    elif changed:
-        reason = f"{_names(changed)} {'has' if len(changed) == 1 else 'have'} other inputs"
+    elif fresh:
+        reason = f"{_names(fresh)} {'is' if len(fresh) == 1 else 'are'} new to it"
     else:
         reason = "none of its services changed"
     return SmokePlan(
         suite=name,
-        run=bool(changed),
+        run=bool(fresh),
         services=[s.name for s in members],
         compose=list(suite.compose),
         timeout=suite.timeout,
@@ -224,13 +229,19 @@ def _suite(name: str, suite: Suite, services: Sequence[ServicePlan], config: Con
     )
 
 
+def _is_fresh(service: ServicePlan) -> bool:
+    """Whether its image may never have been tested: other inputs than at the base, or an image
+    that no earlier pipeline has left behind."""
+    return service.changed or service.action == "build"
+
+
 def _deploys(
     services: Sequence[ServicePlan],
     smoke: Sequence[SmokePlan],
     config: Config,
     deployable: set[str],
 ) -> list[DeployPlan]:
-    changed = [s.name for s in services if s.changed and s.name in deployable]
+    changed = [s.name for s in services if _is_fresh(s) and s.name in deployable]
     needs = [s.suite for s in smoke if s.run]
     reason = f"{_names(changed)} changed" if changed else "no service changed"
     environments = dict(config.environments) or DEFAULT_ENVIRONMENTS

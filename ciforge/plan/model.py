@@ -34,14 +34,16 @@ class RegistryAnswer(Struct, frozen=True, kw_only=True):
     asked: Annotated[
         bool, Meta(description="false: whether images exist is assumed from the base's digests")
     ]
-    reason: Annotated[str, Meta(description="why it was not asked, or what it was asked")]
+    reason: Annotated[str, Meta(description="why it was not asked, or what it answered")]
 
 
 class InputChange(Struct, frozen=True, kw_only=True):
     """One difference between the inputs at the base and now."""
 
     change: Literal["added", "removed", "changed"]
-    kind: Annotated[str, Meta(description="file, lockfile, build-arg, base-image, …")]
+    kind: Annotated[
+        str, Meta(description="file, root, package, base-image, build-arg, setting or image")
+    ]
     name: Annotated[str, Meta(description="path, argument or reference")]
 
 

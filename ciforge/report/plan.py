@@ -48,10 +48,9 @@ def action_of(service: ServicePlan) -> str:
 def why(service: ServicePlan) -> str:
     """The reason, and the way through the graph where it says more than the reason."""
     chain = service.chain
-    if service.action == "unaffected" or len(chain) < 2:
-        return service.reason
-    # The change itself is named by the reason; the rest is the way from there.
-    return f"{service.reason}  [{' → '.join(chain[1:])}]" if len(chain) > 2 else service.reason
+    if chain and service.reason.startswith(f"{chain[0]} "):
+        chain = chain[1:]  # the reason names the change itself
+    return f"{service.reason}  [{' → '.join(chain)}]" if len(chain) > 1 else service.reason
 
 
 def as_text(plan: Plan, style: Style, escape: Callable[[str], str]) -> Iterator[str]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 
-_TOKEN = re.compile(
-    rb'"(?:[^"\\\n]|\\.)*"'  # strings stay as they are
-    rb"|//[^\n]*|/\*.*?\*/"  # comments
-    rb"|,(?=(?:\s|//[^\n]*(?:\n|$)|/\*.*?\*/)*[\]}])",  # a comma before a closing bracket
-    re.DOTALL,
-)
+# Unclosed ones end with their line, for the same reason as unclosed comments below.
+_STRING = rb'"(?:[^"\\\n]|\\[^\n])*+"?'
+# An unclosed comment reaches to the end: looking for its end again from each `/*` would take
+# quadratic time.
+_COMMENT = re.compile(_STRING + rb"|//[^\n]*|/\*(?:.*?\*/|.*)", re.DOTALL)
+_TRAILING_COMMA = re.compile(_STRING + rb"|,(?=\s*[\]}])", re.DOTALL)
+_VISIBLE = re.compile(rb"[^\n]")
 
 
 def strip_comments(data: bytes) -> bytes:
     """Strict JSON of the same length and lines: what goes becomes blanks."""
+    without = _COMMENT.sub(_blank, data.removeprefix(b"\xef\xbb\xbf"))
+    return _TRAILING_COMMA.sub(_blank, without)
 
-    def replace(match: re.Match[bytes]) -> bytes:
-        text = match.group()
-        if text.startswith(b'"'):
-            return text
-        return re.sub(rb"[^\n]", b" ", text)
 
-    return _TOKEN.sub(replace, data.removeprefix(b"\xef\xbb\xbf"))
+def _blank(match: re.Match[bytes]) -> bytes:
+    text = match.group()
+    return text if text.startswith(b'"') else _VISIBLE.sub(b" ", text)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,7 +50,7 @@ def test_a_chain_is_a_path_and_none_is_shorter(
         return
     assert chain[0] in touched
     assert chain[-1] == goal
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         assert any(e.target == before for e in g.dependencies.get(after, ()))
     ring, steps = set(touched), 0
     while goal not in ring:

@@ -137,6 +137,9 @@ def test_the_same_inputs_the_same_bytes(example: Repo, ciforge: Command) -> None
     assert ciforge("digest", "auth-service") == digest
 
 
+ASSUMED = "images with the base's inputs are assumed to exist"
+
+
 def test_the_table(example: Repo, ciforge: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_DATE", "2026-01-02T00:00:00Z")
@@ -145,11 +148,9 @@ def test_the_table(example: Repo, ciforge: Command, monkeypatch: pytest.MonkeyPa
     base, head = (example.git("rev-parse", r)[:8] for r in ("main", "HEAD"))
     assert lines[:15] == [
         "6 services: 1 to build, 0 reused, 5 unaffected",
-        f"  base      {base}, where this work left main, plus uncommitted files "
-        "(rule: default-branch)",
+        f"  base      {base}, where this work left main (rule: default-branch)",
         f"  head      {head} on feature",
-        "  registry  registry.all-erp.local/all-erp: not asked (--offline); images with the "
-        "base's inputs are assumed to exist",
+        f"  registry  registry.all-erp.local/all-erp: not asked (--offline); {ASSUMED}",
         "",
         "  SERVICE            ACTION      WHY",
         "  web                build       apps/web/src/app/b.tsx was added and 1 more",
@@ -159,7 +160,7 @@ def test_the_table(example: Repo, ciforge: Command, monkeypatch: pytest.MonkeyPa
         "  search-service     unaffected  no input of its image changed",
         "  vllm               unaffected  a ready image, the same as at the base  (GPU)",
         "",
-        "  smoke     default: run, web has other inputs",
+        "  smoke     default: run, web is new to it",
         "  smoke     gpu: skip, none of its services changed",
     ]
 
