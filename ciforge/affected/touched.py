@@ -6,6 +6,7 @@ what they need to know of the outside is in `Change` and `Surroundings`.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,7 +104,7 @@ def project_roots(graph: ProjectGraph) -> dict[str, str]:
 
 
 def _folder(root: str) -> str:
-    root = root.removeprefix("./").rstrip("/")
+    root = posixpath.normpath(root)
     return "" if root == "." else root
 
 

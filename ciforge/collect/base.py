@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ciforge.collect.workspace import Root
-from ciforge.doors.git import Git
+from ciforge.doors.git import Git, check_revision
 from ciforge.doors.gitlab import gitlab_token
 from ciforge.errors import InputError
 from ciforge.plan.base import ZERO_SHA, Base, Candidate, candidates
@@ -22,6 +22,16 @@ def default_branch(root: Root, env: Mapping[str, str]) -> str | None:
         or nx_json.default_base
         or (nx_json.affected.default_base if nx_json.affected else None)
     )
+
+
+def _check_named(branch: str) -> None:
+    try:
+        check_revision(branch)
+    except InputError as error:
+        raise InputError(
+            f"the default branch (default_branch) is {branch!r}, which is no name of a branch",
+            hint="it comes from ciforge.yaml, CI_DEFAULT_BRANCH or nx.json's defaultBase",
+        ) from error
 
 
 def choose_base(
@@ -142,6 +152,8 @@ def _last_successful(git: Git, env: Mapping[str, str]) -> Base | None:
 
 
 def _default_branch(git: Git, named: str | None) -> Base:
+    if named:
+        _check_named(named)
     names = [f"origin/{named}", named] if named else [git.default_branch(), "main", "master"]
     if named and git.commit(names[0] or "") is None and git.is_shallow():
         git.fetch_branch(named)

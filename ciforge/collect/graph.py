@@ -18,7 +18,7 @@ def load_graph(root: Root, graph_file: Path | None) -> ProjectGraph:
     """The graph of `graph_file`, relative to the current folder, or what Nx says now."""
     if graph_file is None:
         return parse_graph(nx.project_graph(root.path), "nx graph")
-    data = files.read_bytes(graph_file)
+    data = files.read_bytes(graph_file, pipe=True)
     if data is None:
         raise InputError(
             "there is no such file",
@@ -66,7 +66,7 @@ def missing_import(root: Root, graph: ProjectGraph, *, limit: int = 2000) -> str
     Nx finds no import without `typescript` in node_modules, and says nothing about it.
     """
     names = set(_aliases(root)) | set(_package_names(root, graph))
-    if not names:
+    if not names or not root.in_git:
         return None
     needles = [name.encode() for name in names]
     from ciforge.workspace.imports import is_source, specifiers

@@ -34,6 +34,7 @@ def working_tree(root: Root, roots: Mapping[str, str]) -> Tree:
     What git ignores is left out, as a fresh clone would not have it.
     """
     git = root.git
+    git.top_level()
     files = {path: File(entry.mode, entry.object_id) for path, entry in git.index().items()}
     changed = set(git.modified()) | set(git.untracked())
     submodules = {path for path in changed if path in files and files[path].mode == "160000"}
@@ -54,14 +55,17 @@ def _on_disk(git: Git, paths: list[str]) -> dict[str, File]:
         regular = [path for path, mode in modes.items() if mode.startswith("100")]
         try:
             ids = git.hash_files(regular)
-        except ProcessError:
-            if all(_mode(git, path) == modes[path] for path in regular):
+        except ProcessError as error:
+            if "could not open" not in error.stderr:
                 raise
             continue  # a file vanished between the look and the read: look again
         found = {path: File(modes[path], ids[path]) for path in regular}
         for path, mode in modes.items():
             if mode == "120000":
-                target = os.fsencode((git.workspace / path).readlink())
+                try:
+                    target = os.fsencode((git.workspace / path).readlink())
+                except OSError:
+                    continue  # gone since the look
                 found[path] = File(mode, _blob_id(target, len(next(iter(ids.values()), "0" * 40))))
         return found
     raise InputError(

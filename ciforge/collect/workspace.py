@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +38,10 @@ class Root:
 
     @cached_property
     def nx_json(self) -> NxJson:
-        return parse_nx_json(files.read_bytes(self.path / "nx.json") or b"{}")
+        content = files.read_bytes(self.path / "nx.json")
+        if content is None:
+            raise InputError("is no file", where=str(self.path / "nx.json"), hint="put it back")
+        return parse_nx_json(content)
 
     @cached_property
     def package_json(self) -> dict[str, Any]:
@@ -106,6 +110,12 @@ def open_root(directory: Path) -> Root:
         folder = (configured.parent / load_config(configured).workspace).resolve()
         if files.exists(folder / "nx.json"):
             return Root(folder)
+        if load_config(configured).workspace != ".":
+            raise InputError(
+                f"names the workspace {load_config(configured).workspace!r}, which has no nx.json",
+                where=str(configured),
+                hint="name the folder of nx.json, relative to this file",
+            )
     below = sorted(
         p.parent
         for depth in ("*", "*/*", "*/*/*")
@@ -132,7 +142,8 @@ def find_config(directory: Path) -> Path | None:
     """ciforge.yaml of `directory` or the nearest folder above it, up to the repository's root."""
     for folder in (directory, *directory.parents):
         for name in CONFIG_NAMES:
-            if files.exists(folder / name):
+            # Also one that can't be read: it must not count as absent.
+            if os.path.lexists(folder / name):
                 return folder / name
         if files.exists(folder / ".git"):
             break
@@ -142,4 +153,11 @@ def find_config(directory: Path) -> Path | None:
 def load_config(path: Path) -> Config:
     from ciforge.config.load import parse_config
 
-    return parse_config(files.read_bytes(path) or b"", str(path.name))
+    content = files.read_bytes(path)
+    if content is None:
+        raise InputError("is no file that can be read", where=str(path), hint="mend or remove it")
+    try:
+        return parse_config(content, path.name)
+    except InputError as error:
+        error.hint = error.hint or "ciforge schema prints what may stand there"
+        raise

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ciforge.errors import InputError
 from ciforge.workspace.model import Project, ProjectGraph
 
 Task = tuple[str, str]  # project, target
@@ -84,7 +85,12 @@ def _parse(item: Any) -> tuple[str | None, list[str] | None, bool]:
         return target, None, True
     if projects in (None, "self", "{self}"):
         return target, None, upstream
-    names = [projects] if isinstance(projects, str) else [str(p) for p in projects]
+    names = [projects] if isinstance(projects, str) else projects
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(
+            f"dependsOn has a wrong value for 'projects': {projects!r}",
+            hint="write a project, or a list of projects and patterns",
+        )
     return target, names, upstream
 
 

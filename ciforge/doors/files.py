@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
-        raise InputError(f"cannot write: {error.strerror}", where=str(path)) from error
+        raise InputError(
+            f"cannot write: {error.strerror}", where=str(path), hint="name another place"
+        ) from error
     except BaseException:
         if temporary is not None:
             with contextlib.suppress(OSError):
@@ -41,17 +44,23 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise
 
 
-def read_bytes(path: Path) -> bytes | None:
+def read_bytes(path: Path, *, pipe: bool = False) -> bytes | None:
     """The file's bytes, or None when there is no such regular file.
 
-    Raises InputError for a file that is there and can't be read.
+    `pipe`: a named pipe is read too (`--graph <(…)`); elsewhere it would keep us waiting for
+    ever. Raises InputError for a file that is there and can't be read.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not pipe:
+            return None
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
-    except OSError as error:  # a symlink loop, no permission, a name too long
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (OSError, ValueError) as error:  # a link loop, no permission, a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(
+            f"cannot be read: {reason}", where=str(path), hint="mend or remove it, or its link"
+        ) from error
 
 
 def exists(path: Path) -> bool:

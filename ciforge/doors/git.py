@@ -46,12 +46,21 @@ class Git:
         self.workspace = workspace
 
     def _run(self, *args: str, stdin: bytes | None = None) -> bytes:
-        return run(
-            ["git", *args],
-            cwd=self.workspace,
-            stdin=stdin,
-            env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
-        )
+        try:
+            return run(
+                ["git", *args],
+                cwd=self.workspace,
+                stdin=stdin,
+                env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            )
+        except ProcessError as error:
+            if "dubious ownership" in error.stderr:
+                raise InputError(
+                    "git refuses this repository: it belongs to somebody else",
+                    where=str(self.workspace),
+                    hint=f"git config --global --add safe.directory '{self.workspace}'",
+                ) from error
+            raise
 
     def _text(self, *args: str) -> str:
         return os.fsdecode(self._run(*args)).strip()
@@ -71,12 +80,6 @@ class Git:
         try:
             return Path(self._text("rev-parse", "--show-toplevel"))
         except ProcessError as error:
-            if "dubious ownership" in error.stderr:
-                raise InputError(
-                    "git refuses this repository: it belongs to somebody else",
-                    where=str(self.workspace),
-                    hint=f"git config --global --add safe.directory '{self.workspace}'",
-                ) from error
             raise InputError(
                 "not inside a git repository",
                 where=str(self.workspace),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ciforge.errors import InputError, OutsideError
 
 # A plugin that fails on one file leaves a partial graph and exit code 0 (Nx 19 to 23): only
 # the output tells.
-_PARTIAL = ("Failed to process project graph", "An error occurred while processing files")
+_PARTIAL = re.compile(r"Failed to process project graph|errors? occurred while processing files")
 
 
 def runner(workspace: Path) -> list[str]:
@@ -52,6 +53,7 @@ def project_graph(workspace: Path, *, timeout: float = 600) -> bytes:
                     "CI": "true",
                 },
                 timeout=timeout,
+                with_stderr=True,
             ).decode("utf-8", "replace")
         except ProcessError as error:
             said = (error.stderr or error.stdout or "it said nothing").strip()
@@ -60,7 +62,7 @@ def project_graph(workspace: Path, *, timeout: float = 600) -> bytes:
                 where=str(workspace),
                 hint="run it by hand in the workspace: nx graph --file=graph.json",
             ) from error
-        if any(sign in output for sign in _PARTIAL):
+        if _PARTIAL.search(output):
             raise InputError(
                 f"Nx wrote only a part of its graph:\n{_indent(output.strip())}",
                 where=str(workspace),
@@ -69,7 +71,9 @@ def project_graph(workspace: Path, *, timeout: float = 600) -> bytes:
         written = files.read_bytes(target)
     if written is None:
         raise OutsideError(
-            f"nx graph wrote no file:\n{_indent(output.strip())}", where=str(workspace)
+            f"nx graph wrote no file: {output.strip() or 'it said nothing'}",
+            where=str(workspace),
+            hint="run it by hand in the workspace: nx graph --file=graph.json",
         )
     # The file that Nx keeps for itself says more (packages); it counts only if this run wrote it.
     if _stamp(cached) != before:

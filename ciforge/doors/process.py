@@ -34,7 +34,10 @@ class ProcessError(OutsideError):
         self.stdout = stdout.decode("utf-8", "replace").strip()
         self.stderr = stderr.decode("utf-8", "replace").strip()
         last = self.stderr.splitlines()[-1] if self.stderr else f"exit code {returncode}"
-        super().__init__(f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''}: {last}")
+        super().__init__(
+            f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''}: {last}",
+            hint="run it by hand to see all that it says (ciforge --verbose shows each call)",
+        )
 
 
 def run(
@@ -44,8 +47,9 @@ def run(
     stdin: bytes | None = None,
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
+    with_stderr: bool = False,
 ) -> bytes:
-    """Runs `argv` and returns its standard output.
+    """Runs `argv` and returns its standard output (`with_stderr`: both, as they came).
 
     `env` is added to the process's own environment. Raises ProcessError for a non-zero exit,
     OutsideError when the program is missing or `timeout` (seconds) has passed.
@@ -58,7 +62,8 @@ def run(
             cwd=cwd,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if with_stderr else subprocess.PIPE,
             env={**os.environ, **env} if env else None,
             timeout=timeout,
             check=False,
@@ -66,16 +71,30 @@ def run(
     except FileNotFoundError as error:
         if cwd is not None and not cwd.is_dir():
             raise OutsideError(f"no such directory: {cwd}") from error
+        if "/" in argv[0]:
+            raise OutsideError(
+                f"{argv[0]} can't be started: it or its interpreter is missing",
+                hint="install what its first line names (node?), or install the packages anew",
+            ) from error
         raise OutsideError(
             f"{argv[0]} was not found", hint=f"install {argv[0]} and put it on PATH"
         ) from error
     except PermissionError as error:
-        raise OutsideError(f"{argv[0]} may not be executed: {error.strerror}") from error
+        raise OutsideError(
+            f"{argv[0]} may not be executed: {error.strerror}", hint="make it executable"
+        ) from error
+    except OSError as error:
+        raise OutsideError(
+            f"{argv[0]} can't be started: {error.strerror}",
+            hint="it is no program for this machine: install it anew",
+        ) from error
     except subprocess.TimeoutExpired as error:
-        raise OutsideError(f"{argv[0]} gave no answer within {timeout:g} s") from error
+        raise OutsideError(
+            f"{argv[0]} gave no answer within {timeout:g} s", hint="run it by hand to see why"
+        ) from error
     report_call(" ".join(argv), time.perf_counter() - started)
     if done.returncode != 0:
-        raise ProcessError(argv, done.returncode, done.stdout, done.stderr)
+        raise ProcessError(argv, done.returncode, done.stdout, done.stderr or b"")
     return done.stdout
 
 

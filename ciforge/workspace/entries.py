@@ -114,8 +114,6 @@ def resolve(importer: str, specifier: str, exists: Callable[[str], bool]) -> str
     return next(filter(exists, tries), None)
 
 
-
-
 @cache
 def _parser(typed: bool) -> Parser:
     # Late: commands that detect nothing should not load a grammar.

@@ -28,7 +28,7 @@ class _Node(Project):
 
 class _Body(msgspec.Struct, rename={"external_nodes": "externalNodes"}):
     nodes: dict[str, _Node] | None = None
-    dependencies: dict[str, list[Edge]] = {}
+    dependencies: dict[str, list[Edge]] | None = None
     external_nodes: dict[str, ExternalNode] | None = None
     errors: list[Any] = []
 
@@ -58,9 +58,10 @@ def parse_graph(data: bytes, name: str) -> ProjectGraph:
         where = f"{name}:{_line_of(error, data)}"
         raise InputError(f"is not JSON: {error}", where=where, hint=_REGENERATE) from error
     body = decoded.graph or decoded
-    if body.nodes is None:
+    if body.nodes is None or body.dependencies is None:
+        missing = "'nodes'" if body.nodes is None else "'dependencies'"
         raise InputError(
-            "is not a project graph: neither 'graph' nor 'nodes' is in it",
+            f"is not a project graph: {missing} is missing",
             where=name,
             hint=_REGENERATE,
         )
@@ -78,17 +79,26 @@ def parse_graph(data: bytes, name: str) -> ProjectGraph:
 
 
 def _check(graph: ProjectGraph, name: str) -> None:
-    if len(_decoded_names) != len(set(_decoded_names)):
-        twice = next(n for n in _decoded_names if _decoded_names.count(n) > 1)
+    if len(_decoded_names) != len(graph.nodes) or len(_decoded_names) != len(set(_decoded_names)):
+        twice = next((n for n in _decoded_names if _decoded_names.count(n) > 1), None)
         raise InputError(
-            f"two projects are called {twice!r}",
+            f"two projects are called {twice!r}" if twice else "two projects have one key",
             where=name,
             hint="give each project its own name in project.json",
         )
+    roots: dict[str, str] = {}
     for key, node in graph.nodes.items():
         if key != node.name:
-            raise InputError(f"project {key!r} calls itself {node.name!r}", where=name)
+            raise InputError(
+                f"project {key!r} calls itself {node.name!r}", where=name, hint=_REGENERATE
+            )
         root = node.data.root
+        if roots.setdefault(root, key) != key:
+            raise InputError(
+                f"projects {roots[root]!r} and {key!r} share the folder {root!r}",
+                where=name,
+                hint="give each project a folder of its own",
+            )
         if root.startswith("/") or ".." in root.split("/"):
             raise InputError(
                 f"project {key!r} lies outside the workspace: {root!r}",
@@ -125,19 +135,19 @@ def parse_nx_json(data: bytes, name: str = "nx.json") -> NxJson:
     """
     try:
         return msgspec.json.decode(data, type=NxJson)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{error}", where=name) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as first:
-        from ciforge.workspace.jsonc import strip_comments
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # perhaps comments: the plain form is tried first, as it is far quicker
+    from ciforge.workspace.jsonc import strip_comments
 
-        try:
-            return msgspec.json.decode(strip_comments(data), type=NxJson)
-        except msgspec.ValidationError as error:
-            raise InputError(f"{error}", where=name) from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise InputError(
-                f"is not JSON: {first}", where=f"{name}:{_line_of(first, data)}"
-            ) from first
+    plain = strip_comments(data)
+    hint = "mend it; Nx itself reads it too: nx show projects"
+    try:
+        return msgspec.json.decode(plain, type=NxJson)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{error}", where=name, hint=hint) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        where = f"{name}:{_line_of(error, plain)}"
+        raise InputError(f"is not JSON: {error}", where=where, hint=hint) from error
 
 
 def _line_of(error: Exception, data: bytes) -> int:

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ciforge.workspace.globs import Node, Tree, tree_source
+from ciforge.workspace.globs.tree import (
+    ANY_CHAR,
+    NEVER,
+    STAR,
+    CharClass,
+    Node,
+    Regex,
+    Text,
+    Tree,
+    tree_source,
+)
 
 # Whether it brings back, whether it is for the whole path, its regular expression.
 _Rule = tuple[bool, bool, str]
@@ -30,11 +40,7 @@ _POSIX = {
     "upper": "A-Z",
     "xdigit": "0-9A-Fa-f",
 }
-_ONE: Node = ("one", "[^/]", True)
-_STAR: Node = ("run", "[^/]", 0)
-_STAR_SOME: Node = ("run", "[^/]", 1)
 _END = "(?=\\Z|/\\Z)"
-_NEVER: Node = ("assert", "(?!)")
 
 
 class Ignores:
@@ -150,7 +156,7 @@ def _tree(body: str) -> Tree:
     while body.startswith("**/", deep):
         deep += 3
     if deep > at:
-        tree.append(("assert", "(?:.*/)?"))
+        tree.append(Regex("(?:.*/)?"))
         at = deep
     end = len(body)
     while at < end:
@@ -159,8 +165,8 @@ def _tree(body: str) -> Tree:
             rest = body[at + 3 :]
             at += 3
             if not rest:
-                return [*tree, ("text", "/"), ("assert", f".+{_END}")]
-            node: Node = ("assert", "(?:/[^/]+)+" if rest == "/" else "(?:/[^/]+)*")
+                return [*tree, Text("/"), Regex(f".+{_END}")]
+            node = Regex("(?:/[^/]+)+" if rest == "/" else "(?:/[^/]+)*")
             if not (tree and tree[-1] == node):
                 tree.append(node)
             continue
@@ -169,23 +175,23 @@ def _tree(body: str) -> Tree:
             # Only behind a slash must a last `*` match something.
             if at == end:
                 after_slash = len(body) > 1 and body[at - 2] == "/" and bool(tree)
-                return [*tree, _STAR_SOME if after_slash else _STAR, ("assert", _END)]
-            if not (tree and tree[-1] == _STAR):
-                tree.append(_STAR)
+                return [*tree, *([ANY_CHAR] if after_slash else []), STAR, Regex(_END)]
+            if not (tree and tree[-1] is STAR):
+                tree.append(STAR)
         elif char == "?":
-            tree.append(_ONE)
+            tree.append(ANY_CHAR)
         elif char == "\\":
             if at == end or (at == end - 1 and body[at] == "/"):
-                tree.append(_NEVER)
+                tree.append(NEVER)
             else:
-                tree.append(("text", body[at]))
+                tree.append(Text(body[at]))
             at += 1
         elif char == "[":
             member, at = _class(body, at)
             tree.append(member)
         else:
-            tree.append(("text", char))
-    tree.append(("assert", "\\Z" if tree and body.endswith("/") else _END))
+            tree.append(Text(char))
+    tree.append(Regex("\\Z" if tree and body.endswith("/") else _END))
     return tree
 
 
@@ -193,7 +199,7 @@ def _class(body: str, at: int) -> tuple[Node, int]:
     """The class whose `[` is before `at`, and where it ends; one git gives up on never matches."""
     import re
 
-    dead = (_NEVER, len(body))
+    dead = (NEVER, len(body))
     negated = body[at : at + 1] in ("!", "^")
     at += negated
     source = ""
@@ -235,4 +241,4 @@ def _class(body: str, at: int) -> tuple[Node, int]:
         at += 1
         if body[at : at + 1] == "]":
             shown = f"[^/{source}]" if negated else f"(?!/)[{source}]"
-            return ("one", shown, True), at + 1
+            return CharClass(shown, True), at + 1

@@ -34,6 +34,7 @@ _OWN_KEYS = (
     "workingDirectory",
     "json",
 )
+_MAX_CHAIN = 200
 # Stands for the root of a project, so that one compiled pattern serves all of them. A root
 # is never the first segment of a glob then, and a `!` behind it stays an ordinary character.
 _ANY_ROOT = "\0"
@@ -93,12 +94,30 @@ def expand(inputs: Sequence[InputDefinition], named: NamedInputs) -> list[InputD
     that contains itself, which Nx follows until its stack ends.
     """
     out: list[InputDefinition] = []
+    done: set[str] = set()
     for item in inputs:
+        if isinstance(item, dict):
+            _check_types(item)
         if _is_foreign(item):
             out.append(item)
         else:
-            _expand_own(item, named, (), out)
+            _expand_own(item, named, (), done, out)
     return out
+
+
+def _check_types(item: Mapping[str, Any]) -> None:
+    """Raises InputError for an object whose values are of types that Nx does not know."""
+    for key, value in item.items():
+        if key in ("externalDependencies", "projects"):
+            values = [value] if isinstance(value, str) else value
+            fits = isinstance(values, list) and all(isinstance(v, str) for v in values)
+        else:
+            fits = key not in ("input", "fileset", "env", "runtime") or isinstance(value, str)
+        if not fits:
+            raise InputError(
+                f"the input {item!r} has a wrong value for {key!r}: {value!r}",
+                hint="Write a string there, or a list of strings for projects and packages.",
+            )
 
 
 def _is_foreign(item: InputDefinition) -> bool:
@@ -110,11 +129,15 @@ def _is_foreign(item: InputDefinition) -> bool:
 
 
 def _expand_own(
-    item: InputDefinition, named: NamedInputs, chain: tuple[str, ...], out: list[InputDefinition]
+    item: InputDefinition,
+    named: NamedInputs,
+    chain: tuple[str, ...],
+    done: set[str],
+    out: list[InputDefinition],
 ) -> None:
     if isinstance(item, str):
         if item in named:
-            _expand_name(item, named, chain, out)
+            _expand_name(item, named, chain, done, out)
         elif item.removeprefix("!").startswith((PROJECT_ROOT, WORKSPACE_ROOT)):
             out.append(item)
         else:
@@ -126,7 +149,7 @@ def _expand_own(
     elif any(item.get(key) for key in _OWN_KEYS):
         out.append(item)
     elif isinstance(item.get("input"), str):
-        _expand_name(item["input"], named, chain, out)
+        _expand_name(item["input"], named, chain, done, out)
     else:
         raise InputError(
             f"the input {item!r} is of no kind that Nx knows",
@@ -136,8 +159,14 @@ def _expand_own(
 
 
 def _expand_name(
-    name: str, named: NamedInputs, chain: tuple[str, ...], out: list[InputDefinition]
+    name: str,
+    named: NamedInputs,
+    chain: tuple[str, ...],
+    done: set[str],
+    out: list[InputDefinition],
 ) -> None:
+    if name in done:
+        return  # its items are there already, and an input counts once
     if name in chain:
         raise InputError(
             f"the named input {name!r} contains itself: {' → '.join((*chain, name))}",
@@ -149,15 +178,24 @@ def _expand_name(
             where=_told(chain),
             hint="Define it in namedInputs of nx.json or of the project.",
         )
+    if len(chain) == _MAX_CHAIN:
+        raise InputError(
+            f"named inputs refer to each other more than {_MAX_CHAIN} deep",
+            where=_told(chain[:5]),
+            hint="Write the filesets where they are used.",
+        )
     chain = (*chain, name)
     for item in named[name]:
+        if isinstance(item, dict):
+            _check_types(item)
         if _is_foreign(item):
             raise InputError(
                 f"the named input {name!r} refers to other projects: {item!r}",
                 where=_told(chain),
                 hint="Move this entry to the inputs of the target.",
             )
-        _expand_own(item, named, chain, out)
+        _expand_own(item, named, chain, done, out)
+    done.add(name)
 
 
 def _told(chain: Sequence[str]) -> str | None:

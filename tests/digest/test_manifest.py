@@ -69,7 +69,6 @@ TEXTS: dict[str, str] = {
 READ_BY_API = {
     "Dockerfile",
     ".dockerignore",
-    "nx.json",
     "package.json",
     "shared.json",
     "apps/api/package.json",
@@ -98,6 +97,7 @@ def manifest(
     return Digester(GRAPH, NX_JSON, tree(texts, modes), settings).manifest(service)
 
 
+REDUCED = {"nx.json", "tsconfig.base.json"}
 BASE = manifest(TEXTS)
 
 
@@ -112,7 +112,7 @@ def test_the_entries_are_exactly_what_the_build_reads() -> None:
         ("setting", "projects", "api"),
         ("setting", "target", "build"),
     }
-    assert {e.name for e in BASE.entries if e.kind == "root"} == {"tsconfig.base.json"}
+    assert {e.name for e in BASE.entries if e.kind == "root"} == REDUCED
 
 
 @given(st.sampled_from(sorted(READ_BY_API)), st.text(min_size=1))
@@ -122,7 +122,7 @@ def test_a_changed_byte_of_an_input_changes_the_digest(path: str, more: str) -> 
     assert any(c.name == path for c in diff_entries(BASE.entries, changed.entries))
 
 
-@given(st.sampled_from(sorted(set(TEXTS) - READ_BY_API - {"tsconfig.base.json"})), st.text())
+@given(st.sampled_from(sorted(set(TEXTS) - READ_BY_API - REDUCED)), st.text())
 def test_any_other_file_changes_nothing(path: str, content: str) -> None:
     assert manifest({**TEXTS, path: content}).digest == BASE.digest
     rest = {name: text for name, text in TEXTS.items() if name != path}
@@ -162,6 +162,13 @@ def test_an_alias_into_an_absent_project_changes_nothing() -> None:
     )
     config["compilerOptions"]["paths"]["@a/common"] = ["libs/common/src/other.ts"]
     assert manifest({**TEXTS, "tsconfig.base.json": json.dumps(config)}).digest != BASE.digest
+
+
+def test_of_nx_json_only_what_a_build_can_read_counts() -> None:
+    written = '// ours\n{ "defaultBase": "develop", "generators": {}, "release": {}, }'
+    assert manifest({**TEXTS, "nx.json": written}).digest == BASE.digest
+    changed = {**TEXTS, "nx.json": '{"targetDefaults": {"build": {"cache": true}}}'}
+    assert manifest(changed).digest != BASE.digest
 
 
 def test_settings_of_the_image_change_the_digest() -> None:

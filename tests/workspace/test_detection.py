@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ciforge.workspace.builders import CAP
+from ciforge.workspace.detection import Detected, Rejected, detect
 from ciforge.workspace.entries import read_settings, read_source, resolve
 from ciforge.workspace.model import ProjectGraph
-from ciforge.workspace.detection import Detected, Rejected, detect
 
 BOOTSTRAP = "import { NestFactory } from '@nestjs/core';\nNestFactory.create(AppModule);\n"
 COMMAND = "nx:run-commands"

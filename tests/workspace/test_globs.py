@@ -124,3 +124,9 @@ def test_excluding_is_the_opposite_of_including(include: list[str], text: str) -
     if include:
         excluded = nx_glob_set([f"!{pattern}" for pattern in include])
         assert excluded.matches(text) != nx_glob_set(include).matches(text)
+
+
+@pytest.mark.parametrize("pattern", ["[[:alpha:]]", "lib-[![:upper:]]*"])
+def test_a_posix_class_is_refused_rather_than_misread(pattern: str) -> None:
+    with pytest.raises(ValueError, match="not supported"):
+        minimatch(pattern)
