@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ciforge.workspace.model import ProjectGraph
@@ -10,59 +11,59 @@ from ciforge.workspace.model import ProjectGraph
 if TYPE_CHECKING:
     import networkx
 
-    Dependents = networkx.DiGraph[str]
 
+class Closure:
+    """What is affected when `touched` nodes are: one walk answers for all projects."""
 
-def dependents_graph(graph: ProjectGraph) -> Dependents:
-    """A networkx DiGraph with an edge from each node to what depends on it.
+    def __init__(self, graph: ProjectGraph, touched: Iterable[str]) -> None:
+        self._graph = graph
+        self._touched = list(touched)
 
-    Nodes are project names and, where the graph knows them, `npm:` nodes. Parallel edges
-    collapse into one: every type counts alike (Nx, project level).
-    """
-    import networkx
+    @cached_property
+    def dependents(self) -> networkx.DiGraph[str]:
+        """An edge from each node to what depends on it; projects and, where known, packages.
 
-    dependents: Dependents = networkx.DiGraph()
-    dependents.add_nodes_from(graph.nodes)
-    if graph.external_nodes:
-        dependents.add_nodes_from(graph.external_nodes)
-    dependents.add_edges_from(
-        (edge.target, source) for source, edges in graph.dependencies.items() for edge in edges
-    )
-    return dependents
+        Parallel edges collapse into one: every type counts alike (Nx, project level).
+        """
+        import networkx
 
+        dependents: networkx.DiGraph[str] = networkx.DiGraph()
+        dependents.add_nodes_from(self._graph.nodes)
+        if self._graph.external_nodes:
+            dependents.add_nodes_from(self._graph.external_nodes)
+        dependents.add_edges_from(
+            (edge.target, source)
+            for source, edges in self._graph.dependencies.items()
+            for edge in edges
+        )
+        return dependents
 
-def affected_projects(graph: ProjectGraph, touched: Iterable[str]) -> list[str]:
-    """The touched projects and all that depend on touched nodes, in the graph's order."""
-    import networkx
+    @cached_property
+    def distance(self) -> dict[str, int]:
+        """Edges between each affected node and the nearest touched one."""
+        import networkx
 
-    dependents = dependents_graph(graph)
-    reached: set[str] = set()
-    sources = [node for node in touched if node in dependents]
-    for layer in networkx.bfs_layers(dependents, sources):
-        reached.update(layer)
-    return [name for name in graph.nodes if name in reached]
+        sources = [node for node in self._touched if node in self.dependents]
+        layers = networkx.bfs_layers(self.dependents, sources)
+        return {node: depth for depth, layer in enumerate(layers) for node in layer}
 
+    @property
+    def projects(self) -> list[str]:
+        """The affected projects, in the graph's order."""
+        return [name for name in self._graph.nodes if name in self.distance]
 
-def shortest_chain(graph: ProjectGraph, touched: Iterable[str], project: str) -> list[str] | None:
-    """Nodes from a touched one to `project` along dependents, or None when there is no way.
+    def chain(self, project: str) -> list[str] | None:
+        """Nodes from a touched one to `project`, or None when it is not affected.
 
-    Among equally short chains the one whose names sort first is taken.
-    """
-    import networkx
-
-    dependents = dependents_graph(graph)
-    sources = {node for node in touched if node in dependents}
-    if project not in dependents or not sources:
-        return None
-    distance = networkx.single_source_shortest_path_length(dependents.reverse(copy=False), project)
-    start = min((s for s in sources if s in distance), key=lambda s: (distance[s], s), default=None)
-    if start is None:
-        return None
-    chain = [start]
-    while chain[-1] != project:
-        left = distance[chain[-1]] - 1
-        chain.append(min(n for n in dependents.successors(chain[-1]) if distance.get(n) == left))
-    return chain
+        Of equally short chains the one whose names, read from the end, sort first.
+        """
+        if project not in self.distance:
+            return None
+        chain = [project]
+        while (left := self.distance[chain[-1]]) > 0:
+            before = self.dependents.predecessors(chain[-1])
+            chain.append(min(n for n in before if self.distance.get(n) == left - 1))
+        return chain[::-1]
 
 
 def edge_types(graph: ProjectGraph, source: str, target: str) -> list[str]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ciforge.affected.json_diff import JsonChange, diff_json, parse_strict
-from ciforge.lockfile import LOCKFILE_NAMES
-from ciforge.workspace.model import NxJson, NxPlugin, ProjectGraph
+from ciforge.workspace.model import LOCKFILE_NAMES, NxJson, NxPlugin, ProjectGraph
 
 ROOT_TSCONFIGS = ("tsconfig.base.json", "tsconfig.json")
 

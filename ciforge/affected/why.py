@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ciforge.affected.closure import edge_types, shortest_chain
+from ciforge.affected.closure import Closure, edge_types
 from ciforge.affected.touched import Touch, Touched
 from ciforge.workspace.model import ProjectGraph
 
@@ -38,11 +38,9 @@ class Reason:
         return " → ".join([*start, *(step.node for step in self.steps)])
 
 
-def explain(graph: ProjectGraph, touched: Touched, project: str) -> Reason | None:
+def explain(graph: ProjectGraph, touched: Touched, closure: Closure, project: str) -> Reason | None:
     """Why `project` is affected by what was touched, or None when it isn't."""
-    if project in touched:
-        return Reason(touched[project], (Step(project, ()),))
-    chain = shortest_chain(graph, touched, project)
+    chain = closure.chain(project)
     if chain is None:
         return None
     steps = [Step(chain[0], ())]

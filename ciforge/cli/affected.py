@@ -29,6 +29,7 @@ from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, InputError
 from ciforge.workspace.patterns import match_projects, split_list
 
 if TYPE_CHECKING:
+    from ciforge.affected.closure import Closure
     from ciforge.affected.touched import Touched
     from ciforge.affected.why import Reason
     from ciforge.workspace.model import Project, ProjectGraph
@@ -91,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = Background(lambda: _ask_git(root, selection))
     projects_on_disk = Background(root.project_files)
 
-    from ciforge.affected.closure import affected_projects
+    from ciforge.affected.closure import Closure
     from ciforge.collect.graph import load_graph, warnings
     from ciforge.collect.packages import with_packages
 
@@ -103,9 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
     graph, touched = with_packages(root, graph, changes)
     if changed.everything:
         touched |= {name: Touch(None, changed.base_rule) for name in graph.nodes}
+    closure = Closure(graph, touched)
     if arguments.why is not None:
-        return _why(graph, touched, arguments.why, arguments.format)
-    names = sorted(_filter(affected_projects(graph, touched), graph, arguments))
+        return _why(graph, touched, closure, arguments)
+    names = sorted(_filter(closure.projects, graph, arguments))
     if arguments.format == "json":
         print_json(names)
     else:
@@ -143,14 +145,17 @@ def _filter(names: list[str], graph: ProjectGraph, arguments: argparse.Namespace
     return list(nodes)
 
 
-def _why(graph: ProjectGraph, touched: Touched, project: str, form: str) -> int:
-    """Prints the shortest chain to `project`. Exit code 1 when it is not affected."""
+def _why(
+    graph: ProjectGraph, touched: Touched, closure: Closure, arguments: argparse.Namespace
+) -> int:
+    """Prints the shortest chain to a project. Exit code 1 when it is not affected."""
+    project: str = arguments.why
     if project not in graph.nodes:
         raise unknown_project(project, graph)
     from ciforge.affected.why import explain
 
-    reason = explain(graph, touched, project)
-    if form == "json":
+    reason = explain(graph, touched, closure, project)
+    if arguments.format == "json":
         print_json(reason.as_json() if reason else None)
     elif reason is None:
         print(f"{escape(project)} is not affected")

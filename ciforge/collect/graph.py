@@ -38,11 +38,11 @@ def stale_signs(root: Root, graph: ProjectGraph, project_files: list[str]) -> li
     signs = []
     on_disk = set()
     for path in project_files:
-        if root.ignores.ignores(path):
-            continue
         folder = path.rpartition("/")[0] or "."
         on_disk.add(folder)
-        if folder not in roots and files.exists(root.path / path):
+        if folder in roots or root.ignores.ignores(path):
+            continue
+        if files.exists(root.path / path):
             signs.append(f"{path} is no project in it")
     for node in graph.nodes.values():
         folder = node.data.root.removeprefix("./").rstrip("/") or "."
@@ -127,7 +127,7 @@ def warnings(
             yield (
                 f"the graph has no import edge at all, though {found} imports another project",
                 (
-                    "Nx finds imports only with typescript in node_modules: install it, and write "
-                    "the graph anew"
+                    "Nx finds imports only with typescript in node_modules, and @nx/js (or "
+                    "pluginsConfig for it) in the workspace: mend that, and write the graph anew"
                 ),
             )

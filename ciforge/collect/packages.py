@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from ciforge.affected.touched import Change, Touched, owner_of, project_roots, touched
 from ciforge.collect.workspace import Root
-from ciforge.lockfile import LOCKFILE_NAMES, LockfileError, external_graph
-from ciforge.workspace.model import Edge, ExternalNode, ProjectGraph
+from ciforge.workspace.model import LOCKFILE_NAMES, Edge, ExternalNode, ProjectGraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +41,8 @@ def with_packages(
 
 
 def _from_lockfile(root: Root) -> tuple[dict[str, ExternalNode], list[Edge]]:
+    from ciforge.lockfile import LockfileError, external_graph
+
     for name in LOCKFILE_NAMES:
         text = root.text(name)
         if text is not None:

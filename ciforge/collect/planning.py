@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from ciforge.affected.closure import affected_projects
+from ciforge.affected.closure import Closure
 from ciforge.affected.touched import Touch, Touched, project_roots
 from ciforge.affected.why import explain
 from ciforge.collect.background import Background
@@ -130,7 +130,9 @@ class AtCommit:
         if content is not None:
             with contextlib.suppress(CiforgeError):
                 nx_json = parse_nx_json(content)
-        return Digester(self.survey.graph, nx_json, self.tree, self.config)
+        return Digester(
+            self.survey.graph, nx_json, self.tree, self.config, like=self.survey.digester
+        )
 
     def manifest(self, name: str) -> Manifest | None:
         """The service's manifest at this commit, None where there was no such service."""
@@ -167,8 +169,8 @@ def make(
     chosen = chosen_by_git.result()
     changed = changed_since(root.git, chosen)
     graph, touched = _touched(root, survey.graph, changed)
-    names = affected_projects(graph, touched)
-    evidence = list(_evidence(survey, chosen, graph, touched, set(names)))
+    closure = Closure(graph, touched)
+    evidence = list(_evidence(survey, chosen, graph, touched, closure))
     registry, evidence = _ask_registry(root.config, evidence, offline=offline, env=env)
     notes = [*survey.notes, *_problems(survey), *_removed(survey, chosen)]
     return make_plan(
@@ -177,7 +179,7 @@ def make(
             head=_head(root, env),
             base=PlanBase(commit=chosen.commit, rule=chosen.rule, reason=chosen.reason),
             registry=registry,
-            affected=names,
+            affected=closure.projects,
             config=root.config,
             warnings=notes,
         ),
@@ -194,7 +196,7 @@ def _touched(
 
 
 def _evidence(
-    survey: Survey, base: Base, graph: ProjectGraph, touched: Touched, affected: set[str]
+    survey: Survey, base: Base, graph: ProjectGraph, touched: Touched, closure: Closure
 ) -> Iterator[Evidence]:
     before = survey.at(base.commit) if base.commit is not None else None
     levels = service_levels(survey.graph, {s.name: s.projects for s in survey.services})
@@ -204,7 +206,8 @@ def _evidence(
         changes = None
         if then is not None:
             changes = [] if then.digest == now.digest else diff_entries(then.entries, now.entries)
-        reason = next((explain(graph, touched, p) for p in service.projects if p in affected), None)
+        reasons = (explain(graph, touched, closure, p) for p in service.projects)
+        reason = next(filter(None, reasons), None)
         tag = None if service.image else now.tag
         yield Evidence(
             service,

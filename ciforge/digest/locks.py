@@ -49,6 +49,12 @@ class Locks:
         self._keep = keep_root_dev
         self._parts: dict[tuple[str, ...], LockPart] = {}
 
+    def equals(self, other: Locks) -> bool:
+        """Whether both give the same parts: pnpm's, made of the same three root files."""
+        if self.name != "pnpm-lock.yaml" or self._keep != other._keep:
+            return False
+        return all(self._tree.files.get(n) == other._tree.files.get(n) for n in PNPM_FILES)
+
     @cached_property
     def name(self) -> str | None:
         """The root's lockfile; the first of Nx's order where there are several."""

@@ -13,13 +13,13 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ciforge.config.model import Config
 from ciforge.digest.dockerfile import Dockerfile, read_dockerfile
 from ciforge.digest.locks import LockPart, Locks, content_digest
-from ciforge.digest.roots import reduce_nx_json, reduce_tsconfig
+from ciforge.digest.roots import RootTsconfig, reduce_nx_json
 from ciforge.digest.selection import Selector
-from ciforge.digest.tasks import all_dependencies
 from ciforge.digest.tree import Tree
 from ciforge.workspace.model import NxJson, ProjectGraph
 from ciforge.workspace.services import Service
@@ -38,8 +38,7 @@ _ROOT_FILES = (
 _ROOT_TSCONFIGS = ("tsconfig.base.json", "tsconfig.json")
 
 
-@dataclass(frozen=True, order=True)
-class Entry:
+class Entry(NamedTuple):
     """One input. `kind` is `file` (value: git mode and blob id), `root` (a root file reduced to
     the image's part: a digest of the content), `package` (value: integrity), `base-image`,
     `build-arg`, `setting` (platforms, target, salt) or `image`.
@@ -87,19 +86,33 @@ class Manifest:
 class Digester:
     """Makes manifests from one state of the workspace; what images share is done once."""
 
-    def __init__(self, graph: ProjectGraph, nx_json: NxJson, tree: Tree, config: Config) -> None:
+    def __init__(
+        self,
+        graph: ProjectGraph,
+        nx_json: NxJson,
+        tree: Tree,
+        config: Config,
+        like: Digester | None = None,
+    ) -> None:
+        """`like` is another state of the same workspace: what is equal in both is shared."""
         keep = config.image.root_dev_dependencies
         self._graph = graph
         self._tree = tree
         self._config = config
-        self._selector = Selector(graph, nx_json, tree)
-        self._locks = Locks(tree, None if keep is None else frozenset(keep))
-        self._every_root = [node.data.root for node in graph.nodes.values()]
+        self._selector: Selector = Selector(graph, nx_json, tree, like._selector if like else None)
+        locks = Locks(tree, None if keep is None else frozenset(keep))
+        self._locks: Locks = like._locks if like and locks.equals(like._locks) else locks
         self._reduced: dict[tuple[str, ...], dict[str, bytes]] = {}
         self._groups: dict[tuple[str, ...], tuple[tuple[Entry, ...], str]] = {}
+        self._manifests: dict[str, Manifest] = {}
 
     def manifest(self, service: Service) -> Manifest:
         """The manifest of one service; of a ready image only its reference counts."""
+        if service.name not in self._manifests:
+            self._manifests[service.name] = self._manifest(service)
+        return self._manifests[service.name]
+
+    def _manifest(self, service: Service) -> Manifest:
         if service.image is not None:
             group, digest = _group([Entry("image", service.image, "")])
             return Manifest(service.name, (group,), (digest,))
@@ -129,7 +142,7 @@ class Digester:
         """The service's projects and all that they depend on, sorted."""
         found = set(service.projects)
         for project in service.projects:
-            found.update(all_dependencies(self._graph, project))
+            found.update(self._selector.tasks.all_dependencies(project))
         return sorted(found)
 
     def _project_groups(
@@ -180,16 +193,23 @@ class Digester:
         """nx.json and the root tsconfigs, reduced."""
         key = tuple(self._graph.nodes[p].data.root for p in projects)
         if key not in self._reduced:
-            reduced = {
-                name: reduce_tsconfig(content, key, self._every_root)
-                for name in _ROOT_TSCONFIGS
-                if (content := self._tree.read(name)) is not None
-            }
-            nx_json = self._tree.read("nx.json")
-            if nx_json is not None:
-                reduced["nx.json"] = reduce_nx_json(nx_json)
-            self._reduced[key] = {n: c for n, c in reduced.items() if n in self._tree.files}
+            tsconfigs = {name: config.reduce(key) for name, config in self._tsconfigs.items()}
+            self._reduced[key] = {**tsconfigs, **self._nx_json}
         return self._reduced[key]
+
+    @cached_property
+    def _tsconfigs(self) -> dict[str, RootTsconfig]:
+        roots = {node.data.root for node in self._graph.nodes.values()}
+        return {
+            name: RootTsconfig(content, roots)
+            for name in _ROOT_TSCONFIGS
+            if name in self._tree.files and (content := self._tree.read(name)) is not None
+        }
+
+    @cached_property
+    def _nx_json(self) -> dict[str, bytes]:
+        content = self._tree.read("nx.json") if "nx.json" in self._tree.files else None
+        return {} if content is None else {"nx.json": reduce_nx_json(content)}
 
     def _settings_group(
         self, service: Service, dockerfile: Dockerfile | None, build_args: Mapping[str, str]

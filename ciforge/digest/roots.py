@@ -29,52 +29,67 @@ def reduce_nx_json(content: bytes) -> bytes:
     return json.dumps(kept, sort_keys=True, ensure_ascii=False).encode()
 
 
-def reduce_tsconfig(content: bytes, kept: Collection[str], all_roots: Collection[str]) -> bytes:
-    """A root tsconfig without path aliases and references into projects that are absent.
+class RootTsconfig:
+    """A root tsconfig, parsed once, reduced for each image."""
 
-    `kept` and `all_roots` are project folders. An alias stays if one of its targets leads into
-    a kept project or into none at all.
-    """
-    try:
-        config = json.loads(strip_comments(content))
-    except (ValueError, RecursionError):
-        return content
-    if not isinstance(config, dict):
-        return content
-    absent = set(all_roots) - set(kept)
-    options = config.get("compilerOptions")
-    if isinstance(options, dict) and isinstance(options.get("paths"), dict):
-        base = options.get("baseUrl", ".")
-        base = base if isinstance(base, str) else "."
-        options["paths"] = {
-            alias: targets
-            for alias, targets in options["paths"].items()
-            if _stays(targets, base, absent, kept)
-        }
-    if isinstance(config.get("references"), list):
-        config["references"] = [
-            r for r in config["references"] if not _leads_into(_path(r), ".", absent, kept)
-        ]
-    return json.dumps(config, sort_keys=True, ensure_ascii=False).encode()
+    def __init__(self, content: bytes, roots: Collection[str]) -> None:
+        """`roots` are the folders of all projects."""
+        self._content = content
+        self._config: dict[str, Any] | None = None
+        # Alias, or place in `references`, to the projects that its targets lead into.
+        self._aliases: dict[str, set[str | None]] = {}
+        self._references: list[str | None] = []
+        try:
+            config = json.loads(strip_comments(content))
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(config, dict):
+            return
+        self._config = config
+        options = config.get("compilerOptions")
+        if isinstance(options, dict) and isinstance(options.get("paths"), dict):
+            base = options["baseUrl"] if isinstance(options.get("baseUrl"), str) else "."
+            for alias, targets in options["paths"].items():
+                listed = targets if isinstance(targets, list) and targets else [None]
+                self._aliases[alias] = {_project_above(t, base, roots) for t in listed}
+        if isinstance(config.get("references"), list):
+            self._references = [
+                _project_above(r.get("path") if isinstance(r, dict) else None, ".", roots)
+                for r in config["references"]
+            ]
+
+    def reduce(self, kept: Collection[str]) -> bytes:
+        """Without path aliases and references into projects that are absent.
+
+        `kept` are the folders of the image's projects. An alias stays if one of its targets
+        leads into one of them, or into no project at all.
+        """
+        if self._config is None:
+            return self._content
+        stays = {None, *kept}
+        config = dict(self._config)
+        if self._aliases:
+            paths = config["compilerOptions"]["paths"]
+            config["compilerOptions"] = {
+                **config["compilerOptions"],
+                "paths": {a: paths[a] for a, into in self._aliases.items() if into & stays},
+            }
+        if self._references:
+            config["references"] = [
+                reference
+                for reference, into in zip(config["references"], self._references, strict=True)
+                if into in stays
+            ]
+        return json.dumps(config, sort_keys=True, ensure_ascii=False).encode()
 
 
-def _path(reference: Any) -> str:
-    return str(reference.get("path", "")) if isinstance(reference, dict) else ""
-
-
-def _stays(targets: Any, base: str, absent: Collection[str], kept: Collection[str]) -> bool:
-    if not isinstance(targets, list) or not targets:
-        return True
-    return any(not _leads_into(str(t), base, absent, kept) for t in targets)
-
-
-def _leads_into(target: str, base: str, absent: Collection[str], kept: Collection[str]) -> bool:
-    """Whether the nearest project above `target` is an absent one."""
+def _project_above(target: Any, base: str, roots: Collection[str]) -> str | None:
+    """The folder of the nearest project above a path, None where there is none."""
+    if not isinstance(target, str):
+        return None
     folder = posixpath.normpath(posixpath.join(base, target))
     while folder and folder not in (".", "/"):
-        if folder in kept:
-            return False
-        if folder in absent:
-            return True
+        if folder in roots:
+            return folder
         folder = posixpath.dirname(folder)
-    return False
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ciforge.digest.tasks import all_dependencies, build_tasks, project_dependencies
+from ciforge.digest.tasks import TaskGraph
 from ciforge.digest.tree import Tree
 from ciforge.workspace.inputs import (
     PROJECT_ROOT,
@@ -24,15 +24,26 @@ _GLOB = frozenset("*?[{(!")
 
 
 class Selector:
-    """Selects files of one tree; every (project, filesets) pair is matched once."""
+    """Selects files of one tree; every (project, filesets) pair is matched once.
 
-    def __init__(self, graph: ProjectGraph, nx_json: NxJson, tree: Tree) -> None:
+    `like`, a selector of the same graph, lends what is equal: where nx.json is the same, what
+    targets read; where a project has the same paths, which of them match.
+    """
+
+    def __init__(
+        self, graph: ProjectGraph, nx_json: NxJson, tree: Tree, like: Selector | None = None
+    ) -> None:
         self._graph = graph
         self._nx_json = nx_json
         self._tree = tree
+        self._like = like
+        self.tasks: TaskGraph = like.tasks if like else TaskGraph(graph)
         self._matched: dict[tuple[str | None, Filesets], list[str]] = {}
         self._reads: dict[tuple[str, str], frozenset[tuple[str, Filesets]]] = {}
         self._named: dict[tuple[str, str], Filesets] = {}
+        self._all: dict[tuple[tuple[str, ...], str], list[tuple[str, Filesets]]] = {}
+        if like and like._nx_json == nx_json:
+            self._reads, self._named, self._all = like._reads, like._named, like._all
 
     def project_files(self, projects: Sequence[str], target: str) -> dict[str, set[str]]:
         """Selected files by the project that owns them."""
@@ -62,10 +73,16 @@ class Selector:
         matcher = workspace_matcher(rest)
         return [path for path in self._tree.paths if matcher(path)]
 
-    def _all_reads(self, projects: Sequence[str], target: str) -> Iterable[tuple[str, Filesets]]:
+    def _all_reads(self, projects: Sequence[str], target: str) -> list[tuple[str, Filesets]]:
+        key = (tuple(projects), target)
+        if key not in self._all:
+            self._all[key] = sorted(self._read_by(projects, target))
+        return self._all[key]
+
+    def _read_by(self, projects: Sequence[str], target: str) -> set[tuple[str, Filesets]]:
         found: set[tuple[str, Filesets]] = set()
         for project in projects:
-            tasks = build_tasks(self._graph, project, target)
+            tasks = self.tasks.build_tasks(project, target)
             if not tasks:
                 # Nothing that Nx builds: the image reads what Nx takes for a project's inputs.
                 found |= self._inputs(project, None)
@@ -74,7 +91,7 @@ class Selector:
                     inputs = self._graph.nodes[task[0]].data.targets[task[1]].inputs
                     self._reads[task] = frozenset(self._inputs(task[0], inputs))
                 found |= self._reads[task]
-        return sorted(found)
+        return found
 
     def _inputs(
         self, project: str, inputs: Sequence[InputDefinition] | None
@@ -93,11 +110,11 @@ class Selector:
         self, project: str, dependency: DependencyInput
     ) -> Iterable[tuple[str, Filesets]]:
         if isinstance(dependency.projects, str):
-            others = all_dependencies(self._graph, project)
+            others = self.tasks.all_dependencies(project)
         else:
             others = match_projects(list(dependency.projects), self._graph.nodes)
             if dependency.of_dependencies:
-                others = sorted({d for o in others for d in project_dependencies(self._graph, o)})
+                others = sorted({d for o in others for d in self.tasks.dependencies(o)})
         for other in others:
             if dependency.fileset is not None:
                 yield other, (dependency.fileset,)
@@ -122,8 +139,13 @@ class Selector:
             if project is None:
                 self._matched[key] = matches(filesets, "", self._tree.paths)
             else:
-                root = self._graph.nodes[project].data.root
-                self._matched[key] = matches(filesets, root, self._tree.by_project.get(project, ()))
+                paths = self._tree.by_project[project]
+                like = self._like
+                if like and like._tree.by_project[project] == paths:
+                    self._matched[key] = like._match(project, filesets)
+                else:
+                    root = self._graph.nodes[project].data.root
+                    self._matched[key] = matches(filesets, root, paths)
         return self._matched[key]
 
 

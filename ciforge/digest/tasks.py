@@ -8,67 +8,90 @@ from typing import Any
 import msgspec
 
 from ciforge.errors import InputError
-from ciforge.workspace.model import Project, ProjectGraph
+from ciforge.workspace.model import ProjectGraph
+from ciforge.workspace.patterns import match_projects
 
 Task = tuple[str, str]  # project, target
 
 
-def project_dependencies(graph: ProjectGraph, project: str) -> list[str]:
-    """Direct dependencies that are projects, sorted; edges of every type count."""
-    return sorted(
-        {e.target for e in graph.dependencies.get(project, ()) if e.target in graph.nodes}
-    )
+class TaskGraph:
+    """The dependencies of projects and of their tasks; each is worked out once."""
 
+    def __init__(self, graph: ProjectGraph) -> None:
+        self._graph = graph
+        self._direct: dict[str, list[str]] = {}
+        self._all: dict[str, list[str]] = {}
 
-def all_dependencies(graph: ProjectGraph, project: str) -> list[str]:
-    """Transitive dependencies that are projects, sorted, without `project` itself."""
-    reached: set[str] = set()
-    stack = [project]
-    while stack:
-        for target in project_dependencies(graph, stack.pop()):
-            if target not in reached:
-                reached.add(target)
-                stack.append(target)
-    return sorted(reached - {project})
+    def dependencies(self, project: str) -> list[str]:
+        """Direct dependencies that are projects, sorted; edges of every type count."""
+        if project not in self._direct:
+            edges = self._graph.dependencies.get(project, ())
+            self._direct[project] = sorted({e.target for e in edges} & self._graph.nodes.keys())
+        return self._direct[project]
 
+    def all_dependencies(self, project: str) -> list[str]:
+        """Transitive dependencies that are projects, sorted, without `project` itself."""
+        if project not in self._all:
+            reached: set[str] = set()
+            stack = [project]
+            while stack:
+                for target in self.dependencies(stack.pop()):
+                    if target not in reached:
+                        reached.add(target)
+                        stack.append(target)
+            self._all[project] = sorted(reached - {project})
+        return self._all[project]
 
-def build_tasks(graph: ProjectGraph, project: str, target: str) -> list[Task]:
-    """All tasks that `project:target` runs, itself included, sorted.
+    def build_tasks(self, project: str, target: str) -> list[Task]:
+        """All tasks that `project:target` runs, itself included, sorted.
 
-    As Nx follows dependsOn: `x` is a target of the same project, `^x` one of the
-    dependencies (a dependency without it is passed through to its own), and the object forms
-    name projects. Empty when the project has no such target.
-    """
-    if target not in graph.nodes[project].data.targets:
-        return []
-    done: set[Task] = set()
-    stack: list[Task] = [(project, target)]
-    while stack:
-        task = stack.pop()
-        if task in done:
-            continue
-        done.add(task)
-        stack.extend(_before(graph, *task))
-    return sorted(done)
+        As Nx follows dependsOn: `x` is a target of the same project, `^x` one of the
+        dependencies (a dependency without it is passed through to its own), and the object
+        forms name projects. Empty when the project has no such target.
+        """
+        if not self._has(project, target):
+            return []
+        done: set[Task] = set()
+        stack: list[Task] = [(project, target)]
+        while stack:
+            task = stack.pop()
+            if task in done:
+                continue
+            done.add(task)
+            stack.extend(self._before(*task))
+        return sorted(done)
 
+    def _before(self, project: str, target: str) -> Iterator[Task]:
+        depends_on = msgspec.json.decode(self._graph.nodes[project].data.targets[target].depends_on)
+        for item in depends_on if isinstance(depends_on, list) else ():
+            wanted, projects, upstream = _parse(item)
+            if wanted is None:
+                continue
+            if upstream:
+                yield from self._of_dependencies(project, wanted)
+            elif projects is None:
+                if self._has(project, wanted):
+                    yield project, wanted
+            else:
+                for name in match_projects(projects, self._graph.nodes):
+                    if self._has(name, wanted):
+                        yield name, wanted
 
-def _before(graph: ProjectGraph, project: str, target: str) -> Iterator[Task]:
-    depends_on = msgspec.json.decode(graph.nodes[project].data.targets[target].depends_on)
-    for item in depends_on if isinstance(depends_on, list) else ():
-        wanted, projects, upstream = _parse(item)
-        if wanted is None:
-            continue
-        if upstream:
-            yield from _of_dependencies(graph, project, wanted)
-        elif projects is None:
-            if _has(graph.nodes[project], wanted):
-                yield project, wanted
-        else:
-            from ciforge.workspace.patterns import match_projects
+    def _of_dependencies(self, project: str, target: str) -> Iterator[Task]:
+        seen = {project}
+        stack = [project]
+        while stack:
+            for dependency in self.dependencies(stack.pop()):
+                if dependency in seen:
+                    continue
+                seen.add(dependency)
+                if self._has(dependency, target):
+                    yield dependency, target
+                else:
+                    stack.append(dependency)
 
-            for name in match_projects(projects, graph.nodes):
-                if _has(graph.nodes[name], wanted):
-                    yield name, wanted
+    def _has(self, project: str, target: str) -> bool:
+        return target in self._graph.nodes[project].data.targets
 
 
 def _parse(item: Any) -> tuple[str | None, list[str] | None, bool]:
@@ -92,21 +115,3 @@ def _parse(item: Any) -> tuple[str | None, list[str] | None, bool]:
             hint="write a project, or a list of projects and patterns",
         )
     return target, names, upstream
-
-
-def _of_dependencies(graph: ProjectGraph, project: str, target: str) -> Iterator[Task]:
-    seen = {project}
-    stack = [project]
-    while stack:
-        for dependency in project_dependencies(graph, stack.pop()):
-            if dependency in seen:
-                continue
-            seen.add(dependency)
-            if _has(graph.nodes[dependency], target):
-                yield dependency, target
-            else:
-                stack.append(dependency)
-
-
-def _has(project: Project, target: str) -> bool:
-    return target in project.data.targets

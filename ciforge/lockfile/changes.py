@@ -9,16 +9,6 @@ from ciforge.lockfile import npm, pnpm, yarn
 from ciforge.lockfile.common import Installed, LockfileError
 from ciforge.workspace.model import Edge, ExternalNode
 
-# In Nx's order: of several changed lockfiles in one commit it looks only at the first.
-LOCKFILE_NAMES = (
-    "yarn.lock",
-    "package-lock.json",
-    "pnpm-lock.yaml",
-    "pnpm-lock.yml",
-    "bun.lockb",
-    "bun.lock",
-)
-
 
 def changed_packages(
     name: str,

@@ -12,6 +12,16 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+# Root lockfiles in Nx's order: of several changed ones it looks only at the first.
+LOCKFILE_NAMES = (
+    "yarn.lock",
+    "package-lock.json",
+    "pnpm-lock.yaml",
+    "pnpm-lock.yml",
+    "bun.lockb",
+    "bun.lock",
+)
+
 # A fileset string ("{projectRoot}/**/*"), a named input, or an object such as
 # {"externalDependencies": [...]}, {"input": "production", "projects": "dependencies"}.
 InputDefinition = str | dict[str, Any]

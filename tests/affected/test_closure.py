@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciforge.affected.closure import affected_projects, shortest_chain
-from ciforge.affected.touched import Touch
-from ciforge.affected.why import explain
+from ciforge.affected.closure import Closure
+from ciforge.affected.touched import Touch, Touched
+from ciforge.affected.why import Reason, explain
 from ciforge.workspace.model import ProjectGraph
 from tests.builders import graph, project
 
@@ -18,6 +18,10 @@ NAMES = [f"p{i}" for i in range(8)]
 def graphs(draw: st.DrawFn) -> ProjectGraph:
     edges = draw(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=20))
     return graph([project(n, f"libs/{n}") for n in NAMES], edges)
+
+
+def told(g: ProjectGraph, touched: Touched, project_name: str) -> Reason | None:
+    return explain(g, touched, Closure(g, touched), project_name)
 
 
 def naive(g: ProjectGraph, touched: set[str]) -> set[str]:
@@ -37,14 +41,14 @@ def naive(g: ProjectGraph, touched: set[str]) -> set[str]:
 
 @given(graphs(), st.sets(st.sampled_from(NAMES)))
 def test_the_closure_is_what_its_definition_says(g: ProjectGraph, touched: set[str]) -> None:
-    assert set(affected_projects(g, touched)) == naive(g, touched)
+    assert set(Closure(g, touched).projects) == naive(g, touched)
 
 
 @given(graphs(), st.sets(st.sampled_from(NAMES), min_size=1), st.sampled_from(NAMES))
 def test_a_chain_is_a_path_and_none_is_shorter(
     g: ProjectGraph, touched: set[str], goal: str
 ) -> None:
-    chain = shortest_chain(g, touched, goal)
+    chain = Closure(g, touched).chain(goal)
     if chain is None:
         assert goal not in naive(g, touched)
         return
@@ -65,7 +69,7 @@ def test_packages_lead_to_projects() -> None:
         [("npm:express", "npm:qs"), ("api", "npm:express")],
         {"express": "4", "qs": "6"},
     )
-    assert affected_projects(g, ["npm:qs"]) == ["api"]
+    assert Closure(g, ["npm:qs"]).projects == ["api"]
 
 
 def test_the_reason_names_file_rule_and_edges() -> None:
@@ -73,7 +77,7 @@ def test_the_reason_names_file_rule_and_edges() -> None:
         [project("e2e", "e2e"), project("app", "app"), project("lib", "lib")],
         [("e2e", "app", "implicit"), ("app", "lib"), ("app", "lib", "dynamic")],
     )
-    reason = explain(g, {"lib": Touch("lib/x.ts", "a file of the project")}, "e2e")
+    reason = told(g, {"lib": Touch("lib/x.ts", "a file of the project")}, "e2e")
     assert reason is not None
     assert reason.sentence() == "lib/x.ts → lib → app → e2e"
     assert [(s.node, s.types) for s in reason.steps] == [
@@ -81,11 +85,11 @@ def test_the_reason_names_file_rule_and_edges() -> None:
         ("app", ("dynamic", "static")),
         ("e2e", ("implicit",)),
     ]
-    assert explain(g, {"e2e": Touch(None, "x")}, "lib") is None
+    assert told(g, {"e2e": Touch(None, "x")}, "lib") is None
 
 
 def test_a_touched_project_needs_no_chain() -> None:
     g = graph([project("a", "a"), project("b", "b")], [("a", "b")])
-    reason = explain(g, {"a": Touch("a/x", "r"), "b": Touch("b/x", "r")}, "a")
+    reason = told(g, {"a": Touch("a/x", "r"), "b": Touch("b/x", "r")}, "a")
     assert reason is not None
     assert reason.sentence() == "a/x → a"

@@ -12,7 +12,9 @@ Where answers differ from Nx on purpose:
 - a POSIX class such as `[[:alpha:]]` in a project pattern is refused, not read;
 - so are extglobs nested more than three deep, and more than 100 braces;
 - `?`, `*` and classes of a project pattern take a character above U+FFFF for one, minimatch
-  for two; and a newline for a character like others.
+  for two; and a newline for a character like others;
+- an empty group behind a negation (`!(a)@()`) is an empty name, not these characters; and
+  `!()` does not match `.` or `..`.
 """
 
 from __future__ import annotations
@@ -108,7 +110,7 @@ def minimatch(pattern: str) -> Matcher:
     Raises ValueError where minimatch gives no regular expression (the empty pattern, a
     leading `#`), for a POSIX class, and for what would take too long: more than 65,536
     characters, 100 braces or some 5,000 alternatives of them, extglobs nested more than three
-    deep, or 6 negations in one segment.
+    deep, or too many negations in one segment (six in a row are not).
     """
     _check_length(pattern)
     if not pattern or pattern.startswith("#"):
