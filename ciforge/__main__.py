@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -15,8 +16,9 @@ def main() -> None:
 
     code = run(sys.argv[1:])
     # Taking a big graph apart object by object at the end costs as much as reading it.
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, AttributeError):  # closed, full, or its reader gone
+            stream.flush()
     os._exit(code)
 
 

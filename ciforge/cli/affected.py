@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciforge.affected.touched import Touch
-from ciforge.cli.terminal import escape, print_json, print_lines, warn
+from ciforge.cli.terminal import escape, print_error, print_json, print_lines, warn
 from ciforge.collect.background import Background
 from ciforge.collect.changes import (
     ChangedFiles,
@@ -121,7 +120,7 @@ def _ask_git(root: Root, selection: Selection) -> ChangedFiles:
 
         base = choose_base(root.git, None, os.environ, default_branch(root, os.environ))
         changed = changed_since(root.git, base, selection.head)
-        print(f"base: {base.commit or 'everything'} ({base.reason})", file=sys.stderr)
+        print_error(escape(f"base: {base.commit or 'everything'} ({base.reason})"))
         return changed
     return changed_files(root.git, *with_environment(selection, root.nx_json, os.environ))
 
@@ -158,7 +157,7 @@ def _why(
     if arguments.format == "json":
         print_json(reason.as_json() if reason else None)
     elif reason is None:
-        print(f"{escape(project)} is not affected")
+        print_lines([f"{escape(project)} is not affected"])
     else:
         print_lines(_lines(reason))
     return EXIT_OK if reason else EXIT_VERDICT_NO

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from ciforge.cli.terminal import print_lines
+
 EXAMPLES = """\
 examples:
   ciforge completion bash > ~/.local/share/bash-completion/completions/ciforge
@@ -20,5 +22,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ciforge.cli.main import build_parser
 
-    print(shtab.complete(build_parser(None), arguments.shell))
+    print_lines([shtab.complete(build_parser(None), arguments.shell)])
     return 0

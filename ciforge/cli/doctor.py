@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ciforge import __version__
-from ciforge.cli.terminal import escape, print_json, style
+from ciforge.cli.terminal import escape, print_json, print_lines, style
 from ciforge.doors.process import run as run_process
 from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, CiforgeError
 
@@ -138,8 +138,9 @@ def _print(checks: list[Check]) -> None:
         mark, colour = (
             ("ok", "green") if check.ok else ("missing", "red" if check.required else "yellow")
         )
-        print(
-            f"{style(f'{mark:8}', colour, sys.stdout)}{check.name:{width}}  {escape(check.found)}"
-            + ("" if check.ok else f"\n{'':8}{'':{width}}  needed for {check.needed_for}")
-            + (f"; {escape(check.fix)}" if not check.ok and check.fix else "")
-        )
+        state = style(f"{mark:8}", colour, sys.stdout)
+        lines = [f"{state}{check.name:{width}}  {escape(check.found)}"]
+        if not check.ok:
+            fix = f"; {check.fix}" if check.fix else ""
+            lines.append(f"{'':8}{'':{width}}  {escape(f'needed for {check.needed_for}{fix}')}")
+        print_lines(lines)

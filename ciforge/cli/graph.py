@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ciforge.cli.terminal import escape, print_json, print_lines, warn
+from ciforge.cli.terminal import print_json, print_lines, warn
 from ciforge.collect.graph import load_graph, warnings
 from ciforge.collect.workspace import open_root
 from ciforge.report import graph as report
@@ -37,5 +37,5 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.format == "mermaid":
         print_lines(report.as_mermaid(graph))
     else:
-        print_lines(report.as_tree(graph, escape))
+        print_lines(report.as_tree(graph))
     return 0

@@ -7,15 +7,18 @@ import difflib
 import importlib
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 from ciforge import __version__
-from ciforge.cli.terminal import escape, style
+from ciforge.cli.terminal import escape, print_error, style
 from ciforge.errors import EXIT_BUG, EXIT_OUTSIDE, EXIT_USAGE, CiforgeError
+from ciforge.text import shorten
 
 # Name, and what `ciforge --help` says of it. The module of a command is `ciforge.cli.<name>`,
 # imported only when that command runs: `affected` must not pay for `plan`.
@@ -41,6 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 class UsageError(CiforgeError):
     def __init__(self, message: str, prog: str, near: str | None) -> None:
+        message = escape(message)  # it quotes arguments as they came
         guess = f"did you mean {near!r}? " if near else ""
         super().__init__(message, hint=f"{guess}see {prog} --help")
 
@@ -108,32 +112,42 @@ def _module(name: str) -> ModuleType:
 
 def run(argv: Sequence[str]) -> int:
     """Runs the command line `argv`; returns the exit code and never raises for a user's mistake."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         return _run(argv)
     except CiforgeError as error:
         _report(error)
         return error.code
+    except TerminatedError:
+        print_error("ciforge: terminated")
+        return 143
     except KeyboardInterrupt:
-        print("ciforge: interrupted", file=sys.stderr)
+        print_error("ciforge: interrupted")
         return 130
     except BrokenPipeError:
         # The reader (head, less) has gone: nothing more to say, and nothing to complain about.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:
         import traceback
 
         traceback.print_exc()
-        print(
-            f"ciforge: this is a bug in ciforge {__version__}: {type(error).__name__}\n"
-            "  please report it with the lines above",
-            file=sys.stderr,
-        )
+        print_error(f"ciforge: this is a bug in ciforge {__version__}: {type(error).__name__}")
+        print_error("  please report it with the lines above")
         return EXIT_BUG
 
 
+class TerminatedError(BaseException):
+    """SIGTERM, as a CI runner sends it: like Ctrl-C, so that what was started is cleaned up."""
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    raise TerminatedError
+
+
 def _run(argv: Sequence[str]) -> int:
-    command = next((a for a in argv if a in COMMANDS), None)
+    command = _command_of(argv)
     wants_all = command is None
     parser = build_parser("" if wants_all else command)
     arguments = parser.parse_args(argv)
@@ -146,15 +160,27 @@ def _run(argv: Sequence[str]) -> int:
         trace_to_stderr()
     arguments.directory = getattr(arguments, "directory", None) or Path()
     run_command: Callable[[argparse.Namespace], int] = _module(arguments.command).run
-    try:
-        return run_command(arguments)
-    finally:
-        sys.stdout.flush()
+    return run_command(arguments)
+
+
+def _command_of(argv: Sequence[str]) -> str | None:
+    """The command's name among the arguments; `-C plan` is a folder."""
+    words = iter(argv)
+    for word in words:
+        if word == "-C":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word if word in COMMANDS else None
+    return None
 
 
 def _report(error: CiforgeError) -> None:
     """One line that says what and where, one that says what to do."""
     name = style("ciforge: error:" if error.code != EXIT_OUTSIDE else "ciforge:", "red", sys.stderr)
-    print(f"{name} {escape(str(error), keep_newlines=True)}", file=sys.stderr)
+    print_error(f"{name} {_safe(str(error))}")
     if error.hint:
-        print(f"  {escape(error.hint, keep_newlines=True)}", file=sys.stderr)
+        print_error(f"  {_safe(error.hint)}")
+
+
+def _safe(text: str) -> str:
+    return "\n".join(shorten(escape(line)) for line in text.split("\n"))

@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from ciforge.cli.terminal import escape, print_bytes, print_lines, style, warn
+from ciforge.cli.terminal import print_bytes, print_lines, style, warn
 from ciforge.errors import EXIT_OK
 
 EXAMPLES = """\
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
             return style(text, name, sys.stdout) if to_terminal else text
 
         lines = {
-            "text": lambda: report.as_text(plan, painted, escape),
+            "text": lambda: report.as_text(plan, painted),
             "markdown": lambda: report.as_markdown(plan),
             "mermaid": lambda: report.as_mermaid(plan),
         }[arguments.format]()

@@ -8,7 +8,7 @@ from ciforge.collect.workspace import Root
 from ciforge.doors.git import Git, check_revision
 from ciforge.doors.gitlab import gitlab_token
 from ciforge.errors import InputError
-from ciforge.plan.base import ZERO_SHA, Base, Candidate, candidates
+from ciforge.plan.base import Base, Candidate, candidates, is_zero
 
 _DEPTH_HINT = "set GIT_DEPTH: 0 in the job, or run: git fetch --unshallow"
 
@@ -67,7 +67,7 @@ def _resolve(git: Git, candidate: Candidate, env: Mapping[str, str], offline: bo
     rule, revision = candidate.rule, candidate.revision
     if rule == "--base":
         assert revision is not None  # noqa: S101
-        if revision == ZERO_SHA:
+        if revision and is_zero(revision):
             return Base(None, rule, "the zero commit id was given: everything counts as changed")
         commit = git.commit(revision) or _deepened(git, revision)
         if commit is None:
@@ -75,6 +75,8 @@ def _resolve(git: Git, candidate: Candidate, env: Mapping[str, str], offline: bo
                 f"{revision!r} (--base) is no commit of this repository",
                 hint="fetch it, or name another one: --base REV",
             )
+        if git.common_ancestor(commit, "HEAD") is None and git.is_shallow():
+            _deepened(git, None)
         return Base(git.merge_base(commit, "HEAD"), rule, f"--base {revision}")
     if rule == "merge-request":
         assert revision is not None  # noqa: S101
@@ -84,7 +86,7 @@ def _resolve(git: Git, candidate: Candidate, env: Mapping[str, str], offline: bo
     if rule == "last-successful-pipeline":
         return None if offline else _last_successful(git, env)
     if rule == "before-sha":
-        if revision is None or revision == ZERO_SHA:
+        if revision is None or is_zero(revision):
             return Base(
                 None,
                 rule,
@@ -114,11 +116,11 @@ def _ancestor(git: Git, rule: str, revision: str, what: str) -> Base:
     return Base(commit, rule, what)  # type: ignore[arg-type]
 
 
-def _deepened(git: Git, revision: str | None) -> str | None:
+def _deepened(git: Git, revision: str | None, *, tags: bool = False) -> str | None:
     """Fetches what a shallow clone lacks. Raises InputError when no remote gives it."""
     if not git.is_shallow():
         return None
-    if not git.deepen(revision):
+    if not git.deepen(revision, tags=tags):
         missing = f"{revision[:8]} is" if revision else "the base's history is"
         raise InputError(
             f"{missing} not in this shallow clone, and the remote gives no more",
@@ -130,7 +132,7 @@ def _deepened(git: Git, revision: str | None) -> str | None:
 
 def _previous_tag(git: Git, tag: str) -> Base:
     if git.is_shallow():
-        _deepened(git, None)
+        _deepened(git, None, tags=True)
     previous = git.previous_tag(tag if git.commit(tag) else "HEAD")
     if previous is None:
         return Base(None, "tag", f"no tag before {tag}: everything counts as changed")
@@ -161,10 +163,13 @@ def _default_branch(git: Git, named: str | None) -> Base:
         commit = git.commit(name) if name else None
         if name is None or commit is None:
             continue
-        base = git.merge_base(commit, "HEAD")
-        if git.commit(base) == commit and not git.is_ancestor(commit, "HEAD"):
+        base = git.common_ancestor(commit, "HEAD")
+        if base is None and git.is_shallow():
             _deepened(git, None)
-            base = git.merge_base(commit, "HEAD")
+            base = git.common_ancestor(commit, "HEAD")
+        if base is None:
+            reason = f"no history in common with {name}: everything counts as changed"
+            return Base(None, "default-branch", reason)
         return Base(base, "default-branch", f"where this work left {name}")
     raise InputError(
         f"the default branch {named!r} is not here"

@@ -42,7 +42,7 @@ class Selection:
         if self.head is not None and self.base is None:
             raise InputError("--head needs --base", hint="add --base REV, or leave --head out")
         for path in self.files or ():
-            if path.startswith(("/", "./", "../")) or path in (".", ".."):
+            if path.startswith(("/", "./", "../")) or path in ("", ".", ".."):
                 raise InputError(
                     f"--files takes paths relative to the workspace, not {path!r}",
                     hint="write it as git does: apps/api/src/main.ts",
@@ -98,7 +98,7 @@ def changed_files(git: Git, selection: Selection, rule: str) -> ChangedFiles:
         if selection.untracked:
             return ChangedFiles(tuple(git.untracked()), "HEAD", None, "--untracked")
         assert selection.base is not None  # noqa: S101 - with_environment has set it
-        head = selection.head or "HEAD"
+        head = "HEAD" if selection.head is None else selection.head
         base = git.merge_base(check_revision(selection.base), head)
         paths = git.changed(base, head)
         if selection.head is None:

@@ -96,10 +96,12 @@ def open_root(directory: Path) -> Root:
     """
     try:
         directory = directory.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise InputError("no such directory", where=str(directory)) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        hint = "name the folder of nx.json: ciforge -C DIR …"
+        raise InputError("no such directory", where=str(directory), hint=hint) from error
     if not directory.is_dir():
-        raise InputError("is not a directory", where=str(directory))
+        hint = "name the folder of nx.json: ciforge -C DIR …"
+        raise InputError("is not a directory", where=str(directory), hint=hint)
     for folder in (directory, *directory.parents):
         if files.exists(folder / "nx.json"):
             return Root(folder)

@@ -20,6 +20,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     temporary: str | None = None
     try:
+        path = path.resolve()  # a link stays one: what it leads to is written
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # a pipe or device can't be replaced
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         with os.fdopen(handle, "wb") as stream:
@@ -30,12 +34,13 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
         raise InputError(
-            f"cannot write: {error.strerror}", where=str(path), hint="name another place"
+            f"cannot write: {reason}", where=str(path), hint="name another place"
         ) from error
     except BaseException:
         if temporary is not None:

@@ -21,6 +21,19 @@ ZERO_SHA = "0" * 40
 _NX_READ_LIMIT = 1024 * 10_000
 
 
+# No lock for a look, no question on the terminal, and nothing of what git sets for a hook:
+# the workspace's folder alone decides.
+_ENVIRONMENT: dict[str, str | None] = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+    "GIT_DIR": None,
+    "GIT_INDEX_FILE": None,
+    "GIT_PREFIX": None,
+    "GIT_WORK_TREE": None,
+}
+
+
 @dataclass(frozen=True)
 class TreeEntry:
     """A file of a tree or of the working tree: git mode (`100644`, …) and blob id."""
@@ -30,8 +43,9 @@ class TreeEntry:
 
 
 def check_revision(revision: str) -> str:
-    """Refuses what git would read as an option, and what no revision can hold."""
-    if revision.startswith("-") or not revision or any(c in revision for c in "\n\0"):
+    """Refuses what git would read as an option or a range, and what no revision can hold."""
+    odd = any(c in revision for c in "\n\0") or ".." in revision
+    if not revision or revision.startswith(("-", "^")) or odd:
         raise InputError(
             f"{revision!r} is not a git revision",
             hint="name a branch, a tag or a commit",
@@ -51,7 +65,7 @@ class Git:
                 ["git", *args],
                 cwd=self.workspace,
                 stdin=stdin,
-                env={"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+                env=_ENVIRONMENT,
             )
         except ProcessError as error:
             if "dubious ownership" in error.stderr:
@@ -106,6 +120,13 @@ class Git:
             except ProcessError:
                 return base
 
+    def common_ancestor(self, one: str, other: str) -> str | None:
+        """The merge base, or None when the two have no history in common here."""
+        try:
+            return self._text("merge-base", check_revision(one), check_revision(other))
+        except ProcessError:
+            return None
+
     def is_shallow(self) -> bool:
         return self._text("rev-parse", "--is-shallow-repository") == "true"
 
@@ -118,9 +139,10 @@ class Git:
             return False
         return True
 
-    def deepen(self, commit: str | None, *, remote: str = "origin") -> bool:
-        """Fetches the missing history; True when the remote allowed it."""
-        attempts = [["fetch", "--quiet", "--no-tags", "--unshallow", remote]]
+    def deepen(self, commit: str | None, *, tags: bool = False, remote: str = "origin") -> bool:
+        """Fetches the missing history, with all tags or without; True when the remote gave it."""
+        which = "--tags" if tags else "--no-tags"
+        attempts = [["fetch", "--quiet", which, "--unshallow", remote]]
         if commit is not None:
             check_revision(commit)
             attempts.insert(0, ["fetch", "--quiet", "--no-tags", "--depth=1", remote, commit])
@@ -162,7 +184,9 @@ class Git:
         """Files that differ between two commits; a rename is a deletion and an addition."""
         check_revision(base)
         check_revision(head)
-        return self._paths("diff", "--name-only", "--no-renames", "--relative", "-z", base, head)
+        return self._paths(
+            "diff", "--name-only", "--no-renames", "--relative", "-z", base, head, "--"
+        )
 
     def uncommitted(self) -> list[str]:
         return self._paths("diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD", ".")
@@ -225,8 +249,8 @@ class Git:
         if not paths:
             return {}
         # hash-object has no -z: a name with a newline goes as an argument, the rest by stdin.
-        plain = [p for p in paths if "\n" not in p and not p.startswith('"')]
-        odd = [p for p in paths if "\n" in p or p.startswith('"')]
+        odd = [p for p in paths if "\n" in p or "\r" in p or p.startswith('"')]
+        plain = [p for p in paths if p not in odd]
         ids: dict[str, str] = {}
         if plain:
             out = self._run(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ciforge.errors import OutsideError
+from ciforge.text import escape
 
 _observers: list[Callable[[str, float], None]] = []
 
@@ -45,14 +46,15 @@ def run(
     *,
     cwd: Path | None = None,
     stdin: bytes | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     timeout: float | None = None,
     with_stderr: bool = False,
 ) -> bytes:
     """Runs `argv` and returns its standard output (`with_stderr`: both, as they came).
 
-    `env` is added to the process's own environment. Raises ProcessError for a non-zero exit,
-    OutsideError when the program is missing or `timeout` (seconds) has passed.
+    `env` is added to the process's own environment; None takes a variable away.
+    Raises ProcessError for a non-zero exit, OutsideError when the program is missing or
+    `timeout` (seconds) has passed.
     """
     started = time.perf_counter()
     # posix_spawn (taken when no close_fds and no cwd are asked for) is not worth its limits here.
@@ -64,7 +66,7 @@ def run(
             stdin=subprocess.DEVNULL if stdin is None else None,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if with_stderr else subprocess.PIPE,
-            env={**os.environ, **env} if env else None,
+            env=_environment(env) if env else None,
             timeout=timeout,
             check=False,
         )
@@ -98,6 +100,11 @@ def run(
     return done.stdout
 
 
+def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in changes}
+    return {**kept, **{name: value for name, value in changes.items() if value is not None}}
+
+
 def innermost(error: BaseException) -> str:
     """The innermost reason of a failed call, without the layers that a library puts around it."""
     while True:
@@ -113,4 +120,8 @@ def innermost(error: BaseException) -> str:
 
 def trace_to_stderr() -> None:
     """Prints each outside call with its time, as `--verbose` shows it."""
-    observe(lambda what, seconds: print(f"[{seconds:7.3f} s] {what}", file=sys.stderr))
+    observe(
+        lambda what, seconds: (
+            print(f"[{seconds:7.3f} s] {escape(what)}", file=sys.stderr) if sys.stderr else None
+        )
+    )

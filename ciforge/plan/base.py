@@ -18,6 +18,11 @@ Rule = Literal[
 ZERO_SHA = "0" * 40
 
 
+def is_zero(revision: str | None) -> bool:
+    """Whether GitLab says "there is none": no text, or the zero id of SHA-1 or SHA-256."""
+    return not revision or (len(revision) >= 40 and set(revision) == {"0"})
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One rule that may choose the base, with the revision it names.

@@ -6,11 +6,12 @@ import msgspec
 
 from ciforge.errors import InputError
 from ciforge.plan.model import PLAN_VERSION, Plan
+from ciforge.text import json_bytes
 
 
 def encode_plan(plan: Plan) -> bytes:
     """The plan as indented JSON with a newline at its end; equal plans are equal bytes."""
-    return msgspec.json.format(msgspec.json.encode(plan, order="sorted"), indent=2) + b"\n"
+    return json_bytes(msgspec.to_builtins(plan))
 
 
 def decode_plan(data: bytes, name: str) -> Plan:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
+from ciforge.text import escape
 from ciforge.workspace.model import ProjectGraph
-
-Escape = Callable[[str], str]
 
 
 def project_edges(graph: ProjectGraph) -> list[tuple[str, str, str]]:
@@ -35,7 +34,7 @@ def as_json(graph: ProjectGraph) -> dict[str, object]:
     }
 
 
-def as_tree(graph: ProjectGraph, escape: Escape) -> Iterator[str]:
+def as_tree(graph: ProjectGraph) -> Iterator[str]:
     """Every project that nothing depends on, with what it depends on below.
 
     A project that was shown before is shown once more by name, with `…`; a cycle is cut there
@@ -53,12 +52,10 @@ def as_tree(graph: ProjectGraph, escape: Escape) -> Iterator[str]:
             continue
         yield f"{escape(top)} ({graph.nodes[top].type}, {escape(graph.nodes[top].data.root)})"
         shown.add(top)
-        yield from _branches(top, below, shown, escape)
+        yield from _branches(top, below, shown)
 
 
-def _branches(
-    top: str, below: dict[str, list[tuple[str, str]]], shown: set[str], escape: Escape
-) -> Iterator[str]:
+def _branches(top: str, below: dict[str, list[tuple[str, str]]], shown: set[str]) -> Iterator[str]:
     stack: list[tuple[str, Iterator[tuple[int, tuple[str, str]]], int]] = [
         ("", iter(enumerate(below[top])), len(below[top]))
     ]
@@ -122,5 +119,5 @@ def mermaid_text(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    shown = escape(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{shown}"'

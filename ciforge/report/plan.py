@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ciforge.plan.model import Plan, ServicePlan
 from ciforge.report.graph import mermaid_text
+from ciforge.text import escape
 
 Style = Callable[[str, str], str]
 """`style(text, name)` colours text, or gives it back."""
@@ -53,14 +54,14 @@ def why(service: ServicePlan) -> str:
     return f"{service.reason}  [{' → '.join(chain)}]" if len(chain) > 1 else service.reason
 
 
-def as_text(plan: Plan, style: Style, escape: Callable[[str], str]) -> Iterator[str]:
+def as_text(plan: Plan, style: Style) -> Iterator[str]:
     yield style(headline(plan), "bold")
     yield f"  base      {_short(plan.base.commit)}, {escape(plan.base.reason)} ({_rule(plan)})"
     yield f"  head      {escape(_head(plan))}"
     yield f"  registry  {escape(_registry(plan))}"
     if plan.services:
         yield ""
-        yield from _table(plan, style, escape)
+        yield from _table(plan, style)
     yield ""
     yield from _followups(plan, escape)
     for warning in plan.warnings:
@@ -77,7 +78,7 @@ def _registry(plan: Plan) -> str:
     return f"{f'{name}: ' if name else ''}{registry.reason}; {note}"
 
 
-def _table(plan: Plan, style: Style, escape: Callable[[str], str]) -> Iterator[str]:
+def _table(plan: Plan, style: Style) -> Iterator[str]:
     order = {"build": 0, "reuse": 1, "unaffected": 2}
     services = sorted(plan.services, key=lambda s: (order[s.action], s.name))
     rows = [(escape(s.name), action_of(s), escape(why(s))) for s in services]
@@ -92,25 +93,30 @@ def _table(plan: Plan, style: Style, escape: Callable[[str], str]) -> Iterator[s
 _TITLES = ("SERVICE", "ACTION", "WHY")
 
 
-def _followups(plan: Plan, escape: Callable[[str], str]) -> Iterator[str]:
+def names_of(names: Sequence[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _followups(plan: Plan, told: Callable[[str], str]) -> Iterator[str]:
     for suite in plan.smoke:
         tags = ", ".join(suite.runner_tags) if suite.run else ""
-        where = f"  (runner tags: {escape(tags)})" if tags else ""
+        where = f"  (runner tags: {told(tags)})" if tags else ""
         verdict = "run" if suite.run else "skip"
-        yield f"  smoke     {escape(suite.suite)}: {verdict}, {escape(suite.reason)}{where}"
+        yield f"  smoke     {told(suite.suite)}: {verdict}, {told(suite.reason)}{where}"
     for deploy in plan.deploys:
         if not deploy.run:
-            yield f"  deploy    {escape(deploy.environment)}: skip, {escape(deploy.reason)}"
+            yield f"  deploy    {told(deploy.environment)}: skip, {told(deploy.reason)}"
             continue
         gate = f" after green {', '.join(deploy.needs)}" if deploy.needs else ""
         start = "at once" if deploy.when == "auto" else "on a click"
         yield (
-            f"  deploy    {escape(deploy.environment)}: {start}{escape(gate)}, "
-            f"{escape(', '.join(deploy.services))}"
+            f"  deploy    {told(deploy.environment)}: {start}{told(gate)}, "
+            f"{told(names_of(deploy.services))}"
         )
     if len(plan.levels) > 1:
         steps = " → ".join(", ".join(level) for level in plan.levels)
-        yield f"  order     {escape(steps)}"
+        yield f"  order     {told(steps)}"
 
 
 def as_markdown(plan: Plan) -> Iterator[str]:
@@ -139,8 +145,7 @@ def as_markdown(plan: Plan) -> Iterator[str]:
 
 def markdown_text(text: str) -> str:
     """Text that stands in a table cell of GitLab's Markdown and stays text."""
-    escaped = "".join(f"\\{c}" if c in "\\`*_[]<>|#~$@" else c for c in text)
-    return escaped.replace("\r", " ").replace("\n", " ")
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|#~$@" else c for c in escape(text))
 
 
 def as_mermaid(plan: Plan) -> Iterator[str]:
