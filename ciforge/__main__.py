@@ -10,6 +10,10 @@ import sys
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
+    if sys.getfilesystemencoding() != "utf-8":
+        # git and Nx write names as UTF-8, whatever the locale: read them so.
+        command = [sys.executable, "-X", "utf8", "-m", "ciforge", *sys.argv[1:]]
+        os.execv(sys.executable, command)  # noqa: S606 - an argument list, no shell
     # One short run: collecting cycles while modules load and graphs are decoded only costs time.
     gc.disable()
     from ciforge.cli.main import run

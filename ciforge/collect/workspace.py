@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,12 +119,7 @@ def open_root(directory: Path) -> Root:
                 where=str(configured),
                 hint="name the folder of nx.json, relative to this file",
             )
-    below = sorted(
-        p.parent
-        for depth in ("*", "*/*", "*/*/*")
-        for p in directory.glob(f"{depth}/nx.json")
-        if "node_modules" not in p.parts
-    )
+    below = sorted(_workspaces_below(directory))
     if len(below) == 1:
         return Root(below[0])
     if below:
@@ -138,6 +134,24 @@ def open_root(directory: Path) -> Root:
         where=str(directory),
         hint="run ciforge in an Nx workspace, or name it: ciforge -C DIR …",
     )
+
+
+def _workspaces_below(directory: Path, depth: int = 3) -> Iterator[Path]:
+    """Folders with an nx.json, a few levels down; not in hidden, linked or installed ones."""
+    try:
+        children = list(os.scandir(directory))
+    except OSError:
+        return
+    for child in children:
+        if child.name.startswith(".") or child.name in ("node_modules", "dist"):
+            continue
+        if not child.is_dir(follow_symlinks=False):
+            continue
+        folder = Path(child.path)
+        if files.exists(folder / "nx.json"):
+            yield folder
+        elif depth > 1:
+            yield from _workspaces_below(folder, depth - 1)
 
 
 def find_config(directory: Path) -> Path | None:

@@ -21,6 +21,9 @@ ZERO_SHA = "0" * 40
 _NX_READ_LIMIT = 1024 * 10_000
 
 
+# A remote that does not answer must not hold a job for its whole time limit.
+_FETCH_SECONDS = 600
+
 # No lock for a look, no question on the terminal, and nothing of what git sets for a hook:
 # the workspace's folder alone decides.
 _ENVIRONMENT: dict[str, str | None] = {
@@ -59,13 +62,14 @@ class Git:
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
 
-    def _run(self, *args: str, stdin: bytes | None = None) -> bytes:
+    def _run(self, *args: str, stdin: bytes | None = None, timeout: float | None = None) -> bytes:
         try:
             return run(
                 ["git", *args],
                 cwd=self.workspace,
                 stdin=stdin,
                 env=_ENVIRONMENT,
+                timeout=timeout,
             )
         except ProcessError as error:
             if "dubious ownership" in error.stderr:
@@ -149,7 +153,7 @@ class Git:
         ok = False
         for attempt in attempts:
             try:
-                self._run(*attempt)
+                self._run(*attempt, timeout=_FETCH_SECONDS)
                 ok = True
             except OutsideError:
                 continue
@@ -278,7 +282,15 @@ class Git:
         check_revision(branch)
         refspec = f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}"
         try:
-            self._run("fetch", "--quiet", "--no-tags", "--unshallow", remote, refspec)
+            self._run(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--unshallow",
+                remote,
+                refspec,
+                timeout=_FETCH_SECONDS,
+            )
         except OutsideError:
             return False
         return True

@@ -99,7 +99,7 @@ def _check(graph: ProjectGraph, name: str) -> None:
                 where=name,
                 hint="give each project a folder of its own",
             )
-        if root.startswith("/") or ".." in root.split("/"):
+        if root.startswith("/") or "\\" in root or ".." in root.split("/"):
             raise InputError(
                 f"project {key!r} lies outside the workspace: {root!r}",
                 where=name,

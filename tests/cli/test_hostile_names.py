@@ -543,9 +543,6 @@ def test_a_name_that_the_stream_cannot_hold(workspace: Workspace) -> None:
     assert said.code == 1
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Python takes file names in the locale's encoding, unless PYTHONUTF8=1"
-)
 def test_a_folder_beyond_ascii_without_utf8(workspace: Workspace) -> None:
     put(workspace, "libs/é/x.ts")
     workspace.project("odd", "libs/é")
