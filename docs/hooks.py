@@ -59,7 +59,7 @@ _MORE = {
     "Service.platforms": "in place of `image.platforms`",
     "Service.salt": "change it to rebuild this image once",
     "ServicePlan.action": "what is to happen to its image",
-    "ServicePlan.build_args": "configured build arguments",
+    "ServicePlan.build_args": "what a build gets, `SERVICE` included when the Dockerfile asks",
     "ServicePlan.dockerfile": "path from the workspace; null for a ready image",
     "ServicePlan.gpu": "its smoke suite and deploy need a GPU",
     "ServicePlan.input_changes_total": "how many there are in all",

@@ -120,9 +120,11 @@ def run(argv: Sequence[str]) -> int:
         _report(error)
         return error.code
     except TerminatedError:
+        _stop_children()
         print_error("ciforge: terminated")
         return 143
     except KeyboardInterrupt:
+        _stop_children()
         print_error("ciforge: interrupted")
         return 130
     except BrokenPipeError:
@@ -136,6 +138,12 @@ def run(argv: Sequence[str]) -> int:
         print_error(f"ciforge: this is a bug in ciforge {__version__}: {type(error).__name__}")
         print_error("  please report it with the lines above")
         return EXIT_BUG
+
+
+def _stop_children() -> None:
+    from ciforge.doors.process import kill_children
+
+    kill_children()
 
 
 class TerminatedError(BaseException):

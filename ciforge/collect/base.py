@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ciforge.collect.workspace import Root
 from ciforge.doors.git import Git, check_revision
@@ -93,8 +94,10 @@ def _resolve(git: Git, candidate: Candidate, env: Mapping[str, str], offline: bo
                 "CI_COMMIT_BEFORE_SHA is zero (a new branch, or the first pipeline of one): "
                 "everything counts as changed",
             )
-        unasked = "" if gitlab_token(env) and not offline else ", as GitLab was not asked for more"
-        return _ancestor(git, rule, revision, f"CI_COMMIT_BEFORE_SHA{unasked}")
+        base = _ancestor(git, rule, revision, "CI_COMMIT_BEFORE_SHA")
+        if gitlab_token(env) and not offline:
+            return base
+        return replace(base, reason=f"{base.reason} (GitLab was not asked for a better one)")
     return _default_branch(git, revision)
 
 

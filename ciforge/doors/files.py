@@ -20,10 +20,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     temporary: str | None = None
     try:
-        path = path.resolve()  # a link stays one: what it leads to is written
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # a pipe or device can't be replaced
             return
+        path = path.resolve()  # a link stays one: what it leads to is written
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         with os.fdopen(handle, "wb") as stream:

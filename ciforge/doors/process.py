@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -103,6 +104,18 @@ def run(
 def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in changes}
     return {**kept, **{name: value for name, value in changes.items() if value is not None}}
+
+
+def kill_children() -> None:
+    """Ends what an interrupt left running: it may come just while a child is being started."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # "pid (name) state ppid …"; a name may hold blanks and brackets.
+            parent = int(stat.read_text().rpartition(") ")[2].split()[1])
+            if parent == os.getpid():
+                os.kill(int(stat.parent.name), signal.SIGKILL)
+        except (OSError, ValueError, IndexError):
+            continue  # it has ended meanwhile
 
 
 def innermost(error: BaseException) -> str:

@@ -48,7 +48,7 @@ def action_of(service: ServicePlan) -> str:
 
 def why(service: ServicePlan) -> str:
     """The reason, and the way through the graph where it says more than the reason."""
-    chain = service.chain
+    chain = [] if service.action == "unaffected" else service.chain
     if chain and service.reason.startswith(f"{chain[0]} "):
         chain = chain[1:]  # the reason names the change itself
     return f"{service.reason}  [{' → '.join(chain)}]" if len(chain) > 1 else service.reason
