@@ -121,7 +121,7 @@ def _nx_json(graph: ProjectGraph, changes: list[Change], _: Surroundings) -> Hit
 
 
 def _workspace_inputs(graph: ProjectGraph, changes: list[Change], around: Surroundings) -> Hits:
-    from ciforge.workspace.inputs import workspace_filesets, workspace_matcher
+    from ciforge.workspace.root_filesets import workspace_filesets, workspace_matcher
 
     by_pattern: dict[str, list[str]] = {}
     for name, node in graph.nodes.items():

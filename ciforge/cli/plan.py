@@ -19,6 +19,7 @@ from ciforge.errors import EXIT_OK
 EXAMPLES = """\
 examples:
   ciforge plan                                   what would happen to what I have here
+  ciforge plan --details                         with every changed input
   ciforge plan --base main                       against main, whatever else is set
   ciforge plan --graph graph.json --offline      no node, no network
   ciforge plan --format json -o plan.json        for the steps that follow
@@ -38,6 +39,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--offline", action="store_true", help="do not ask the registry which images exist"
+    )
+    parser.add_argument(
+        "--details",
+        action="store_true",
+        help="how each service was recognised, and which of its inputs changed (text)",
     )
     parser.add_argument("--format", choices=_FORMATS, default="text", help="default: text")
     parser.add_argument(
@@ -69,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             return style(text, name, sys.stdout) if to_terminal else text
 
         lines = {
-            "text": lambda: report.as_text(plan, painted),
+            "text": lambda: report.as_text(plan, painted, details=arguments.details),
             "markdown": lambda: report.as_markdown(plan),
             "mermaid": lambda: report.as_mermaid(plan),
         }[arguments.format]()

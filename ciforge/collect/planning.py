@@ -230,7 +230,10 @@ def _problems(survey: Survey) -> list[str]:
         if service.image is None and service.dockerfile not in survey.tree.files:
             missing.setdefault(service.dockerfile, []).append(service.name)
     for dockerfile, names in sorted(missing.items()):
-        found[f"there is no {dockerfile}, from which {', '.join(names)} would be built"] = None
+        found[
+            f"there is no {dockerfile}, from which {', '.join(names)} would be built: write one, "
+            "or name another in ciforge.yaml (image.dockerfile)"
+        ] = None
     return list(found)
 
 

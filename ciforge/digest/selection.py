@@ -8,16 +8,15 @@ from ciforge.digest.tasks import TaskGraph
 from ciforge.digest.tree import Tree
 from ciforge.workspace.inputs import (
     PROJECT_ROOT,
-    WORKSPACE_ROOT,
     DependencyInput,
     expand,
     filesets_for,
     matches,
     named_inputs,
-    workspace_matcher,
 )
 from ciforge.workspace.model import InputDefinition, NxJson, ProjectGraph
 from ciforge.workspace.patterns import match_projects
+from ciforge.workspace.root_filesets import WORKSPACE_ROOT, workspace_matcher
 
 Filesets = tuple[str, ...]
 _GLOB = frozenset("*?[{(!")

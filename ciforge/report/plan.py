@@ -54,7 +54,8 @@ def why(service: ServicePlan) -> str:
     return f"{service.reason}  [{' → '.join(chain)}]" if len(chain) > 1 else service.reason
 
 
-def as_text(plan: Plan, style: Style) -> Iterator[str]:
+def as_text(plan: Plan, style: Style, *, details: bool = False) -> Iterator[str]:
+    """For a terminal; `details`: how each service was recognised and which inputs changed."""
     yield style(headline(plan), "bold")
     yield f"  base      {_short(plan.base.commit)}, {escape(plan.base.reason)} ({_rule(plan)})"
     yield f"  head      {escape(_head(plan))}"
@@ -64,6 +65,10 @@ def as_text(plan: Plan, style: Style) -> Iterator[str]:
         yield from _table(plan, style)
     yield ""
     yield from _followups(plan, escape)
+    if details:
+        for service in plan.services:
+            yield ""
+            yield from _details(service, style)
     for warning in plan.warnings:
         yield ""
         yield f"{style('warning:', 'yellow')} {escape(warning)}"
@@ -91,6 +96,19 @@ def _table(plan: Plan, style: Style) -> Iterator[str]:
 
 
 _TITLES = ("SERVICE", "ACTION", "WHY")
+
+
+def _details(service: ServicePlan, style: Style) -> Iterator[str]:
+    yield style(escape(service.name), "bold")
+    yield f"  recognised  {service.kind}: {escape(service.recognised)}"
+    yield f"  image       {escape(service.image)}{f':{service.tag}' if service.tag else ''}"
+    yield f"  inputs      {service.digest}"
+    signs = {"added": "+", "removed": "-", "changed": "~"}
+    for change in service.input_changes:
+        yield f"    {signs[change.change]} {change.kind}  {escape(change.name)}"
+    more = service.input_changes_total - len(service.input_changes)
+    if more:
+        yield f"    … and {more} more: ciforge digest {escape(service.name)} --against REV"
 
 
 def names_of(names: Sequence[str], limit: int = 5) -> str:

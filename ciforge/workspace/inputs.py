@@ -1,13 +1,12 @@
 """Inputs of targets: named inputs expanded, and which files the filesets among them select.
 
-Two readers of the same inputs disagree in Nx 24, and both are here. Project-level
-`affected` looks for `{workspaceRoot}/…` filesets only (`workspace_filesets`,
-`workspace_matcher`); the task hasher reads everything (`filesets_for`, `matches`).
+As the task hasher of Nx 24 reads them. Project-level `affected` reads the same inputs in
+another way: `root_filesets`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,12 +14,10 @@ from typing import Any
 from ciforge.errors import InputError
 from ciforge.workspace.globs import GlobSet, nx_glob_set
 from ciforge.workspace.model import InputDefinition, NxJson, Project
-
-NamedInputs = Mapping[str, Sequence[InputDefinition]]
+from ciforge.workspace.root_filesets import WORKSPACE_ROOT, NamedInputs, or_below
 
 DEFAULT_INPUTS: tuple[InputDefinition, ...] = ("default", "^default")
 PROJECT_ROOT = "{projectRoot}"
-WORKSPACE_ROOT = "{workspaceRoot}"
 
 _WORKSPACE_PREFIX = f"{WORKSPACE_ROOT}/"
 _PROJECT_PREFIX = f"{PROJECT_ROOT}/"
@@ -105,7 +102,7 @@ def expand(inputs: Sequence[InputDefinition], named: NamedInputs) -> list[InputD
     return out
 
 
-def _check_types(item: Mapping[str, Any]) -> None:
+def _check_types(item: dict[str, Any]) -> None:
     """Raises InputError for an object whose values are of types that Nx does not know."""
     for key, value in item.items():
         if key in ("externalDependencies", "projects"):
@@ -200,85 +197,6 @@ def _expand_name(
 
 def _told(chain: Sequence[str]) -> str | None:
     return f"named input {' → '.join(chain)}" if chain else None
-
-
-# --- project-level affected ------------------------------------------------------------
-
-
-def workspace_filesets(project: Project, nx_json: NxJson) -> set[str]:
-    """The patterns, without `{workspaceRoot}/`, by which a changed file touches the project.
-
-    As Nx 24 does: of the `inputs` of every target, the strings and `{fileset}` objects that
-    begin with `{workspaceRoot}/`, also through named inputs given as strings, the project's
-    over nx.json's. Nothing else counts: not `!{workspaceRoot}/…`, `^name`, `{input: …}` or
-    `{json: …}`, and neither a named input that no target uses nor the default inputs of a
-    target that has none. Tokens inside a pattern stay as they are. A named input that
-    contains itself is followed once.
-    """
-    found: set[str] = set()
-    named: NamedInputs = nx_json.named_inputs
-    if project.data.named_inputs:
-        named = {**named, **project.data.named_inputs}
-    seen: set[str] = set()
-    todo: list[InputDefinition] = []
-    for target in project.data.targets.values():
-        todo += target.inputs or ()
-    while todo:
-        item = todo.pop()
-        if isinstance(item, str):
-            if item in named:
-                if item not in seen:
-                    seen.add(item)
-                    todo += named[item]
-                continue
-            fileset = item
-        elif "input" not in item and isinstance(item.get("fileset"), str):
-            fileset = item["fileset"]
-        else:
-            continue
-        if fileset.startswith(_WORKSPACE_PREFIX):
-            found.add(fileset.removeprefix(_WORKSPACE_PREFIX))
-    return found
-
-
-@lru_cache(maxsize=4096)
-def workspace_matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a changed file matches a pattern of `workspace_filesets`.
-
-    As Nx 24 does: slashes in a row count as one and a last one not at all; a pattern without
-    glob characters is that file and everything under it; `!x` is every file but these; a
-    glob that cannot be read is taken for a path.
-    """
-    body = pattern.removeprefix("!")
-    bang = pattern[: len(pattern) - len(body)]
-    while "//" in body:
-        body = body.replace("//", "/")
-    tidy = bang + body.removesuffix("/")
-    try:
-        return nx_glob_set(_or_below(tidy)).matches
-    except ValueError:
-        below = f"{tidy}/"
-        return lambda path: path == tidy or path.startswith(below)
-
-
-def _or_below(pattern: str) -> list[str]:
-    """A fileset pattern, and where it names a path, one for all that is below."""
-    body = pattern.removeprefix("!")
-    if not body or body.endswith("/") or _has_glob(body):
-        return [pattern]
-    return [pattern, f"{pattern}/**"]
-
-
-def _has_glob(text: str) -> bool:
-    at = 0
-    while at < len(text):
-        if text[at] in "*?[{}(":
-            return True
-        at += 2 if text[at] == "\\" else 1
-    return False
-
-
-# --- task level ------------------------------------------------------------------------
 
 
 def filesets_for(
@@ -399,7 +317,7 @@ def _compile(patterns: tuple[str, ...]) -> GlobSet | None:
     if not patterns:
         return None
     try:
-        return nx_glob_set([glob for pattern in patterns for glob in _or_below(pattern)])
+        return nx_glob_set([glob for pattern in patterns for glob in or_below(pattern)])
     except ValueError as error:
         shown = ", ".join(patterns).replace(_ANY_ROOT, PROJECT_ROOT)
         raise InputError(

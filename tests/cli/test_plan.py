@@ -165,6 +165,15 @@ def test_the_table(example: Repo, ciforge: Command, monkeypatch: pytest.MonkeyPa
     ]
 
 
+def test_the_details(example: Repo, ciforge: Command) -> None:
+    example.commit(files={"apps/web/src/app/new.tsx": "x"})
+    lines = ciforge("plan", "--offline", "--details").splitlines()
+    start = lines.index("web")
+    assert lines[start + 1].startswith("  recognised  nextjs: apps/web/next.config.")
+    assert lines[start + 2].startswith("  image       registry.all-erp.local/all-erp/web:in-")
+    assert lines[start + 4] == "    + file  apps/web/src/app/new.tsx"
+
+
 def test_markdown_and_mermaid(example: Repo, ciforge: Command) -> None:
     example.commit(files={"libs/common/src/index.ts": "export {};\n"})
     markdown = ciforge("plan", "--offline", "--format", "markdown")

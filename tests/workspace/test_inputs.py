@@ -19,10 +19,9 @@ from ciforge.workspace.inputs import (
     filesets_for,
     matches,
     named_inputs,
-    workspace_filesets,
-    workspace_matcher,
 )
 from ciforge.workspace.model import NxJson, Project, ProjectData
+from ciforge.workspace.root_filesets import workspace_filesets, workspace_matcher
 
 RECORD: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "inputs.json").read_text())
 ROOTS: dict[str, str] = RECORD["workspace"]["roots"]
