@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from ciforge.affected.json_diff import JsonChange
-from ciforge.affected.touched import plugin_name
-from ciforge.workspace.model import ExternalNode, NxJson, ProjectGraph
+from ciforge.workspace.model import ExternalNode, NxJson, ProjectGraph, plugin_name
 
 _SECTIONS = ("dependencies", "devDependencies")
 

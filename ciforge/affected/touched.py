@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ciforge.affected.json_diff import JsonChange, diff_json, parse_strict
-from ciforge.workspace.model import LOCKFILE_NAMES, NxJson, NxPlugin, ProjectGraph
+from ciforge.affected.packages import packages_touched
+from ciforge.workspace.model import LOCKFILE_NAMES, NxJson, ProjectGraph, plugin_name
 
 ROOT_TSCONFIGS = ("tsconfig.base.json", "tsconfig.json")
 
@@ -171,12 +172,6 @@ _PLUGIN_FILES = {
 }
 
 
-def plugin_name(plugin: str | NxPlugin) -> str:
-    """The package of a configured plugin: `@nx/js` for `@nx/js/typescript`."""
-    path = plugin if isinstance(plugin, str) else plugin.plugin
-    return "/".join(path.split("/")[: 2 if path.startswith("@") else 1])
-
-
 def _deleted_project_files(
     graph: ProjectGraph, changes: list[Change], around: Surroundings
 ) -> Hits:
@@ -264,8 +259,6 @@ def _package_json(graph: ProjectGraph, changes: list[Change], around: Surroundin
         for node in external:
             yield node, Touch(change.path, "package.json as a whole counts as changed")
         return
-    from ciforge.affected.packages import packages_touched
-
     names = packages_touched(graph, json_changes, around.nx_json)
     if isinstance(names, str):
         yield from _all(graph, change.path, names)

@@ -109,6 +109,12 @@ class NxPlugin(msgspec.Struct):
     exclude: list[str] | None = None
 
 
+def plugin_name(plugin: str | NxPlugin) -> str:
+    """The package of a configured plugin: `@nx/js` for `@nx/js/typescript`."""
+    path = plugin if isinstance(plugin, str) else plugin.plugin
+    return "/".join(path.split("/")[: 2 if path.startswith("@") else 1])
+
+
 class AffectedDefaults(msgspec.Struct, rename={"default_base": "defaultBase"}):
     default_base: str | None = None
 
