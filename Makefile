@@ -29,13 +29,22 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 demo: $(VENV)/run.stamp ## plan a real change in examples/all-erp (no node, no Docker)
 	@$(BIN)/python examples/demo.py
 
-test: lint test-fast test-node docs ## everything that .ci/run runs
+test: lint test-fast test-node test-registry docs ## everything that .ci/run runs
 
 test-fast: $(VENV)/dev.stamp ## tests without node and Docker, under 60 s
 	$(BIN)/pytest -q -n auto -m "not node and not docker" --cov --cov-report=term:skip-covered
 
 test-node: $(VENV)/dev.stamp ## tests with real Nx and pnpm on examples/all-erp
 	$(BIN)/pytest -q -m "node"
+
+test-registry: $(VENV)/dev.stamp ## tests against a real registry with token login
+	$(BIN)/pytest -q -m "docker" tests/doors
+
+test-infra: $(VENV)/dev.stamp ## tests of the proving ground itself: engine, images, Kubernetes
+	$(BIN)/pytest -q -m "docker" tests/infra
+
+infra-up infra-status infra-down: infra-%: $(VENV)/dev.stamp ## the proving ground: engine, registry, images
+	@$(BIN)/python -m tests.infra $*
 
 lint: $(VENV)/dev.stamp ## ruff, mypy, the one-way rule of imports
 	$(BIN)/ruff check .
@@ -62,4 +71,4 @@ lock: ## write the locked requirements anew
 clean: ## remove what was made here
 	rm -rf $(VENV) .coverage htmlcov site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-fast test-node lint docs docs-serve bench lock clean
+.PHONY: help demo test test-fast test-node test-registry test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean

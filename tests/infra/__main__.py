@@ -1,0 +1,5 @@
+import sys
+
+from tests.infra.cli import main
+
+sys.exit(main())

@@ -1,0 +1,121 @@
+"""The proving ground by hand.
+
+python -m tests.infra up|status|down [component …]
+eval "$(python -m tests.infra env)"
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.infra import (
+    buildkit,
+    compose,
+    engine,
+    images,
+    k8s_cluster,
+    k8s_node,
+    lease,
+    mirror,
+    registry,
+)
+from tests.infra.base import Component, InfraError, Place, forget_lost_checkouts, here, ports
+from tests.infra.k8s_place import say
+
+# What one needs stands before it, so `down` goes backwards.
+CONTAINERS: Mapping[str, Component] = {
+    "engine": engine,
+    "mirror": mirror,
+    "registry": registry,
+    "buildkit": buildkit,
+    "compose": compose,
+    "images": images,
+}
+KUBERNETES: Mapping[str, Component] = {"kubernetes": k8s_cluster, "node": k8s_node}
+COMPONENTS = {**CONTAINERS, **KUBERNETES}
+
+
+def up(names: Sequence[str]) -> None:
+    """All at once: each starts what it needs, and waits for whoever is at it already."""
+    started = time.monotonic()
+    forget_lost_checkouts()
+    lease.keep(here())
+    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        running = {name: pool.submit(_timed(name, _starter(name))) for name in names}
+    failures = [f"{name}: {run.exception()}" for name, run in running.items() if run.exception()]
+    if failures:
+        raise InfraError("\n".join(failures))
+    say(f"up: {', '.join(names)}", started)
+
+
+def status(names: Sequence[str]) -> bool:
+    states = {name: COMPONENTS[name].ready() for name in names}
+    for name, state in states.items():
+        say(f"{name:12} {'ready' if state else 'not ready'}")
+    say(f"logs in {here().folder / 'log'} and {Place.of_checkout().folder / 'log'}")
+    return all(states.values())
+
+
+def down(names: Sequence[str]) -> None:
+    started = time.monotonic()
+    for name in reversed(names):
+        COMPONENTS[name].stop()
+    if len(names) == len(COMPONENTS):
+        lease.forget(here())
+    say(f"down: {', '.join(names)}", started)
+
+
+def shell_environment() -> dict[str, str]:
+    values = {**engine.environment(), **registry.credentials().variables()}
+    if k8s_cluster.ready():
+        values.update(k8s_cluster.start().environment())
+    return values
+
+
+def _starter(name: str) -> Callable[[], object]:
+    if name == "node":
+        # Its containerd pulls from the registry, and asks the token server, on our loopback.
+        numbers = ports(here())
+        return functools.partial(k8s_node.start, None, [numbers["registry"], numbers["token"]])
+    return COMPONENTS[name].start
+
+
+def _timed(name: str, start: Callable[[], object]) -> Callable[[], None]:
+    def run() -> None:
+        started = time.monotonic()
+        start()
+        say(f"{name} is ready", started)
+
+    return run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.infra", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("action", choices=["up", "status", "down", "env"])
+    parser.add_argument("components", nargs="*", metavar="component", help=", ".join(COMPONENTS))
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.components) - set(COMPONENTS))
+    if unknown:
+        parser.error(f"no such component: {', '.join(unknown)}; there are {', '.join(COMPONENTS)}")
+    names = [name for name in COMPONENTS if not options.components or name in options.components]
+    try:
+        if options.action == "up":
+            up(names)
+        elif options.action == "down":
+            down(names)
+        elif options.action == "env":
+            for name, value in shell_environment().items():
+                print(f"export {name}={shlex.quote(value)}")
+        elif not status(names):
+            return 1
+    except InfraError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    return 0
