@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -132,7 +133,8 @@ def test_a_plan_asks_and_reuses_what_is_there(
     repo = copy_example(tmp_path / "all-erp")
     config = (repo.path / "ciforge.yaml").read_text()
     config = config.replace("registry.all-erp.local", f'"{registry.address}"')
-    project = registry.image.partition("/")[2]
+    # Of this run alone: what an earlier one has pushed is still there.
+    project = f"{registry.image.partition('/')[2]}/{uuid4().hex}"
     repo.commit(files={"ciforge.yaml": config.replace("prefix: all-erp", f"prefix: {project}")})
     for name, value in registry.variables().items():
         monkeypatch.setenv(name, value)

