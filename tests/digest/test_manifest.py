@@ -164,6 +164,18 @@ def test_an_alias_into_an_absent_project_changes_nothing() -> None:
     assert manifest({**TEXTS, "tsconfig.base.json": json.dumps(config)}).digest != BASE.digest
 
 
+def test_a_reference_to_an_absent_project_changes_nothing() -> None:
+    def with_references(*folders: str) -> str:
+        references = [{"path": f"./{folder}"} for folder in folders]
+        texts = {**TEXTS, "tsconfig.json": json.dumps({"files": [], "references": references})}
+        return manifest(texts).digest
+
+    kept = with_references("apps/api", "libs/common")
+    assert with_references("apps/api", "apps/web", "libs/common", "docs") == kept
+    assert with_references("apps/api") != kept
+    assert with_references("apps/api", "libs/common", "tools") != kept
+
+
 def test_of_nx_json_only_what_a_build_can_read_counts() -> None:
     written = '// ours\n{ "defaultBase": "develop", "generators": {}, "release": {}, }'
     assert manifest({**TEXTS, "nx.json": written}).digest == BASE.digest

@@ -132,6 +132,14 @@ def test_smoke_and_deploy_follow_what_changed() -> None:
     assert plan.counts.build == 1
 
 
+def test_what_is_built_is_tested_and_deployed_also_with_the_inputs_of_the_base() -> None:
+    """An earlier pipeline failed before it pushed the image: nobody has tested it."""
+    plan = make_plan([evidence("api", [])], around(asked=True))
+    assert plan.services[0].action == "build"
+    assert plan.smoke[0].run
+    assert plan.deploys[0].services == ["api"]
+
+
 def test_nothing_changed_nothing_runs() -> None:
     plan = make_plan([evidence("api", []), evidence("web", [])], around())
     assert not any(s.run for s in plan.smoke)
