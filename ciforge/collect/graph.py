@@ -31,7 +31,7 @@ def load_graph(root: Root, graph_file: Path | None) -> ProjectGraph:
 def stale_signs(root: Root, graph: ProjectGraph, project_files: list[str]) -> list[str]:
     """Where the graph and the working tree disagree on which projects there are.
 
-    `project_files`: the paths of project.json files that git knows. A graph file that is
+    `project_files`: the project.json and package.json files that git knows. A graph file that is
     older than the tree, and one that Nx wrote in part, both show here.
     """
     roots = {node.data.root.removeprefix("./").rstrip("/") or "." for node in graph.nodes.values()}
@@ -41,6 +41,8 @@ def stale_signs(root: Root, graph: ProjectGraph, project_files: list[str]) -> li
         folder = path.rpartition("/")[0] or "."
         on_disk.add(folder)
         if folder in roots or root.ignores.ignores(path):
+            continue
+        if path.endswith("package.json") and not (root.packages and root.packages.matches(path)):
             continue
         if files.exists(root.path / path):
             signs.append(f"{path} is no project in it")

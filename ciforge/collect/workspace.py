@@ -15,11 +15,13 @@ from ciforge.config.model import Config
 from ciforge.doors import files
 from ciforge.doors.git import Git
 from ciforge.errors import InputError
+from ciforge.workspace.globs import GlobSet, nx_glob_set
 from ciforge.workspace.graph_file import parse_nx_json
 from ciforge.workspace.ignores import Ignores
 from ciforge.workspace.jsonc import strip_comments
 from ciforge.workspace.model import NxJson
 
+_PROJECT_FILES = ("project.json", "*/project.json", "package.json", "*/package.json")
 CONFIG_NAMES = ("ciforge.yaml", "ciforge.yml")
 
 
@@ -77,8 +79,38 @@ class Root:
         return load_config(found) if found else Config()
 
     def project_files(self) -> list[str]:
-        """The project.json files that git knows; none outside a repository."""
-        return self.git.tracked("project.json", "*/project.json") if self.in_git else []
+        """The project.json and package.json files that git knows; none outside a repository."""
+        return self.git.tracked(*_PROJECT_FILES) if self.in_git else []
+
+    @cached_property
+    def packages(self) -> GlobSet | None:
+        """The package.json files that make a project in this package manager's workspace.
+
+        As `workspaces` in package.json and `packages` in pnpm-workspace.yaml say; None where
+        neither says anything that can be read.
+        """
+        globs: object = self.package_json.get("workspaces")
+        if isinstance(globs, dict):
+            globs = globs.get("packages")
+        text = self.text("pnpm-workspace.yaml")
+        if text is not None:
+            from ciforge.lockfile import LockfileError, yaml12
+
+            try:
+                document = yaml12.load(text)
+            except LockfileError:
+                return None
+            globs = document.get("packages") if isinstance(document, dict) else None
+        if not isinstance(globs, list) or not all(isinstance(glob, str) for glob in globs):
+            return None
+        try:
+            return nx_glob_set(
+                f"{'!' * glob.startswith('!')}{glob.lstrip('!').removeprefix('./').rstrip('/')}"
+                "/package.json"
+                for glob in globs
+            )
+        except ValueError:
+            return None
 
     def read(self, path: str) -> bytes | None:
         """A workspace file's bytes, None when it is not there."""

@@ -232,3 +232,14 @@ def test_the_configuration_at_the_base_counts(example: Repo, ciforge: Command) -
     plan = plan_of(ciforge)
     assert built(plan) == {*BACK_ENDS, "web"}
     assert plan["services"][0]["reason"] == "setting salt-0 was added"
+
+
+def test_a_graph_that_is_older_than_a_new_package(example: Repo, ciforge: Command) -> None:
+    example.commit(files={"libs/new/package.json": '{"name": "@all-erp/new"}'})
+    plan = plan_of(ciforge)
+    assert any("libs/new/package.json is no project in it" in w for w in plan["warnings"])
+
+
+def test_a_package_outside_the_workspace_is_no_sign(example: Repo, ciforge: Command) -> None:
+    example.commit(files={"tools/x/package.json": '{"name": "x"}'})
+    assert not any("is no project in it" in w for w in plan_of(ciforge)["warnings"])
