@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
 
 
@@ -16,8 +17,9 @@ def main() -> None:
         os.execv(sys.executable, command)  # noqa: S606 - an argument list, no shell
     # One short run: collecting cycles while modules load and graphs are decoded only costs time.
     gc.disable()
-    from ciforge.cli.main import run
+    from ciforge.cli.main import run, terminate
 
+    signal.signal(signal.SIGTERM, terminate)
     code = run(sys.argv[1:])
     # Taking a big graph apart object by object at the end costs as much as reading it.
     for stream in (sys.stdout, sys.stderr):

@@ -7,9 +7,7 @@ import difflib
 import importlib
 import os
 import re
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -112,8 +110,6 @@ def _module(name: str) -> ModuleType:
 
 def run(argv: Sequence[str]) -> int:
     """Runs the command line `argv`; returns the exit code and never raises for a user's mistake."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminated)
     try:
         return _run(argv)
     except CiforgeError as error:
@@ -150,7 +146,7 @@ class TerminatedError(BaseException):
     """SIGTERM, as a CI runner sends it: like Ctrl-C, so that what was started is cleaned up."""
 
 
-def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+def terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
     raise TerminatedError
 
 

@@ -58,19 +58,8 @@ def run(
     `timeout` (seconds) has passed.
     """
     started = time.perf_counter()
-    # posix_spawn (taken when no close_fds and no cwd are asked for) is not worth its limits here.
     try:
-        done = subprocess.run(  # noqa: S603 - an argument list, no shell
-            argv,
-            cwd=cwd,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if with_stderr else subprocess.PIPE,
-            env=_environment(env) if env else None,
-            timeout=timeout,
-            check=False,
-        )
+        done = _run(argv, cwd, stdin, env, timeout, with_stderr)
     except FileNotFoundError as error:
         if cwd is not None and not cwd.is_dir():
             raise OutsideError(f"no such directory: {cwd}") from error
@@ -106,6 +95,43 @@ def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     return {**kept, **{name: value for name, value in changes.items() if value is not None}}
 
 
+def _run(
+    argv: Sequence[str],
+    cwd: Path | None,
+    stdin: bytes | None,
+    env: Mapping[str, str | None] | None,
+    timeout: float | None,
+    with_stderr: bool,
+) -> subprocess.CompletedProcess[bytes]:
+    """As subprocess.run, but awake every second.
+
+    A signal that arrives just before a wait begins is not seen until the wait ends; with Nx
+    that may take minutes.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with subprocess.Popen(  # noqa: S603 - an argument list, no shell
+        argv,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if with_stderr else subprocess.PIPE,
+        env=_environment(env) if env else None,
+    ) as process:
+        try:
+            while True:
+                try:
+                    out, err = process.communicate(stdin, timeout=1)
+                    break
+                except subprocess.TimeoutExpired:
+                    stdin = None  # it is on its way already
+                    if deadline is not None and time.monotonic() >= deadline:
+                        raise
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+
 def kill_children() -> None:
     """Ends what an interrupt left running: it may come just while a child is being started."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -113,7 +139,9 @@ def kill_children() -> None:
             # "pid (name) state ppid …"; a name may hold blanks and brackets.
             parent = int(stat.read_text().rpartition(") ")[2].split()[1])
             if parent == os.getpid():
-                os.kill(int(stat.parent.name), signal.SIGKILL)
+                child = int(stat.parent.name)
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)  # gone before we are, not soon after
         except (OSError, ValueError, IndexError):
             continue  # it has ended meanwhile
 
