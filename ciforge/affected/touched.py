@@ -70,10 +70,7 @@ def touched(graph: ProjectGraph, changes: Iterable[Change], around: Surroundings
     """
     changes = list(changes)
     found: Touched = {}
-    for rule in (_owners, _nx_json, _workspace_inputs, _deleted_project_files):
-        for node, touch in rule(graph, changes, around):
-            found.setdefault(node, touch)
-    for rule in (_lockfile, _package_json, _tsconfig):
+    for rule in _RULES:
         for node, touch in rule(graph, changes, around):
             found.setdefault(node, touch)
     return found
@@ -300,3 +297,15 @@ def _tsconfig(graph: ProjectGraph, changes: list[Change], around: Surroundings) 
                 root = project.data.root.removesuffix("/")
                 if target is not None and (target == root or target.startswith(f"{root}/")):
                     yield project.name, Touch(name, f"path alias {c.path[2]!r} leads into it")
+
+
+# In Nx's order: native locators first, then those of its JavaScript plugin.
+_RULES = (
+    _owners,
+    _nx_json,
+    _workspace_inputs,
+    _deleted_project_files,
+    _lockfile,
+    _package_json,
+    _tsconfig,
+)

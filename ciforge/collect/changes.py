@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from ciforge.affected.touched import Change, needs_content
 from ciforge.doors import files
-from ciforge.doors.git import ZERO_SHA, Git, check_revision
+from ciforge.doors.git import Git, check_revision
 from ciforge.doors.process import ProcessError
 from ciforge.errors import CiforgeError, InputError
-from ciforge.plan.base import Base
+from ciforge.plan.base import Base, is_zero
 from ciforge.workspace.ignores import Ignores
 from ciforge.workspace.model import NxJson
 
@@ -134,7 +134,7 @@ def explain(git: Git, selection: Selection, rule: str, error: ProcessError) -> C
     for name, revision in ((rule, selection.base), ("--head", selection.head)):
         if revision is None or git.commit(revision) is not None:
             continue
-        if revision == ZERO_SHA:
+        if revision and is_zero(revision):
             return InputError(
                 f"the base is the zero commit id ({name}), which GitLab sends for a new branch",
                 hint="use --base auto: it takes everything then, and says so",

@@ -15,8 +15,6 @@ from pathlib import Path
 from ciforge.doors.process import ProcessError, run
 from ciforge.errors import InputError, OutsideError
 
-ZERO_SHA = "0" * 40
-
 # Nx reads a file at a revision through a buffer of this size; a larger one counts as unreadable.
 _NX_READ_LIMIT = 1024 * 10_000
 
