@@ -22,6 +22,11 @@ from ciforge.text import shorten
 # imported only when that command runs: `affected` must not pay for `plan`.
 COMMANDS = {
     "plan": "say what a change builds, reuses, tests and deploys, and why",
+    "generate": "write the GitLab child pipeline that does what the plan says",
+    "build": "build the images that the plan names, and push them",
+    "smoke": "start the images with real databases and brokers, and ask them",
+    "gate": "say whether an environment may get these images",
+    "deploy": "release the tested images with Helm, or say why not",
     "affected": "list the projects that a change affects, as Nx does",
     "digest": "show what an image's build reads, as one digest and its entries",
     "graph": "show the project graph as text, JSON, DOT or Mermaid",

@@ -269,9 +269,12 @@ def _ask_registry(
     config: Config, evidence: Sequence[Evidence], *, offline: bool, env: Mapping[str, str]
 ) -> tuple[RegistryAnswer, list[Evidence]]:
     host, prefix = registry_of(config, env)
+    insecure = config.registry.insecure
 
     def unasked(reason: str) -> tuple[RegistryAnswer, list[Evidence]]:
-        answer = RegistryAnswer(host=host, prefix=prefix, asked=False, reason=reason)
+        answer = RegistryAnswer(
+            host=host, prefix=prefix, insecure=insecure, asked=False, reason=reason
+        )
         return answer, list(evidence)
 
     if host is None:
@@ -283,7 +286,7 @@ def _ask_registry(
         for e in evidence
         if e.tag is not None
     }
-    registry = Registry(host, insecure=config.registry.insecure, login=find_login(host, env))
+    registry = Registry(host, insecure=insecure, login=find_login(host, env))
     try:
         held = registry.digests([(r, t) for r, t in wanted.values() if t is not None])
     except OutsideError as error:
@@ -291,7 +294,8 @@ def _ask_registry(
     answered = [_with_image(e, held.get(_key(wanted, e))) for e in evidence]
     count = sum(1 for digest in held.values() if digest)
     reason = f"it holds {count} of {len(held)} images"
-    return RegistryAnswer(host=host, prefix=prefix, asked=True, reason=reason), answered
+    answer = RegistryAnswer(host=host, prefix=prefix, insecure=insecure, asked=True, reason=reason)
+    return answer, answered
 
 
 def _key(wanted: Mapping[str, tuple[str, str | None]], evidence: Evidence) -> tuple[str, str]:

@@ -132,6 +132,18 @@ class Service(Section, frozen=True):
     build_target: str | None = None
     gpu: Annotated[bool, Meta(description="its smoke suite and deploy need a GPU")] = False
     deploy: Annotated[bool, Meta(description="false: built and tested, never deployed")] = True
+    port: Annotated[
+        int | None,
+        Meta(ge=1, le=65_535, description="where it listens inside its container; default: 3000"),
+    ] = None
+    ready: Annotated[
+        str | None,
+        Meta(
+            pattern=r"^/[!-~]*(?!\n)$",
+            description="path that answers 200 once it can serve; default: /health/ready, for "
+            "Next.js /api/health/ready",
+        ),
+    ] = None
     salt: str = ""
 
 
@@ -168,6 +180,22 @@ class Runners(Section, frozen=True):
     gpu: Runner = Runner(tags=("gpu",))
 
 
+class Helm(Section, frozen=True):
+    """The chart that every environment gets."""
+
+    chart: Annotated[
+        RelativePath | None,
+        Meta(description="folder of the chart; default: deploy/helm/<release>"),
+    ] = None
+    release: Annotated[
+        Name | None,
+        Meta(description="name of the release; default: the last part of registry.prefix"),
+    ] = None
+    timeout: Annotated[
+        int, Meta(ge=1, le=86_400, description="seconds until a deploy counts as failed")
+    ] = 600
+
+
 class Environment(Section, frozen=True):
     when: Annotated[
         Literal["auto", "manual"],
@@ -201,6 +229,7 @@ class Config(Section, frozen=True):
         ),
     ] = {}
     runners: Runners = Runners()
+    helm: Helm = Helm()
     environments: Annotated[
         dict[Name, Environment],
         Meta(

@@ -90,7 +90,8 @@ def make_plan(evidence: Sequence[Evidence], around: Circumstances) -> Plan:
         affected=sorted(around.affected),
         services=services,
         smoke=smoke,
-        deploys=_deploys(services, smoke, around.config, deployable),
+        deployed=sorted(deployable),
+        deploys=_deploys(services, smoke, around, deployable),
         levels=[levels[level] for level in sorted(levels)],
         warnings=list(around.warnings),
     )
@@ -125,6 +126,8 @@ def _service(evidence: Evidence, around: Circumstances) -> ServicePlan:
         build_args=dict(sorted(evidence.build_args.items())),
         platforms=sorted(service.platforms),
         gpu=service.gpu,
+        port=service.port,
+        ready=service.ready,
         runner_tags=_runner_tags(around.config, service.gpu),
         level=evidence.level,
     )
@@ -238,19 +241,27 @@ def _is_fresh(service: ServicePlan) -> bool:
 def _deploys(
     services: Sequence[ServicePlan],
     smoke: Sequence[SmokePlan],
-    config: Config,
+    around: Circumstances,
     deployable: set[str],
 ) -> list[DeployPlan]:
+    config = around.config
     changed = [s.name for s in services if _is_fresh(s) and s.name in deployable]
     needs = [s.suite for s in smoke if s.run]
     reason = f"{_names(changed)} changed" if changed else "no service changed"
     environments = dict(config.environments) or DEFAULT_ENVIRONMENTS
+    prefix = (around.registry.prefix or "").rpartition("/")[2]
+    release = config.helm.release or prefix or "app"
     return [
         DeployPlan(
             environment=name,
             run=bool(changed),
             when="auto" if environment.when == "auto" else "manual",
             services=changed,
+            release=release,
+            chart=config.helm.chart or f"deploy/helm/{release}",
+            namespace=environment.namespace,
+            values=list(environment.values),
+            timeout=config.helm.timeout,
             needs=needs,
             reason=reason,
         )

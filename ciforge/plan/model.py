@@ -31,6 +31,7 @@ class PlanBase(Struct, frozen=True, kw_only=True):
 class RegistryAnswer(Struct, frozen=True, kw_only=True):
     host: str | None
     prefix: str | None
+    insecure: Annotated[bool, Meta(description="plain HTTP is spoken to it")] = False
     asked: Annotated[
         bool, Meta(description="false: whether images exist is assumed from the base's digests")
     ]
@@ -76,6 +77,8 @@ class ServicePlan(Struct, frozen=True, kw_only=True):
     build_args: dict[str, str] = {}
     platforms: list[str] = []
     gpu: bool = False
+    port: Annotated[int, Meta(description="where it listens inside its container")] = 3000
+    ready: Annotated[str, Meta(description="path of its readiness answer")] = "/health/ready"
     runner_tags: Annotated[list[str], Meta(description="tags of the runner that it needs")] = []
     level: Annotated[
         int, Meta(ge=1, description="services of one level don't depend on each other")
@@ -98,6 +101,11 @@ class DeployPlan(Struct, frozen=True, kw_only=True):
     run: bool
     when: Literal["auto", "manual"]
     services: Annotated[list[str], Meta(description="services whose release changes")]
+    release: Annotated[str, Meta(description="name of the Helm release")]
+    chart: Annotated[str, Meta(description="folder of the Helm chart, below the workspace")]
+    namespace: Annotated[str | None, Meta(description="null: the one of the kube context")]
+    values: Annotated[list[str], Meta(description="values files; later ones win")]
+    timeout: Annotated[int, Meta(description="seconds until it counts as failed")]
     needs: Annotated[list[str], Meta(description="smoke suites that must be green")]
     reason: str
 
@@ -118,6 +126,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     affected: Annotated[list[str], Meta(description="what Nx calls affected, all projects")]
     services: list[ServicePlan]
     smoke: list[SmokePlan]
+    deployed: Annotated[
+        list[str], Meta(description="services that are part of the release, changed or not")
+    ]
     deploys: list[DeployPlan]
     levels: Annotated[list[list[str]], Meta(description="services by level, first to last")]
     warnings: list[str] = []

@@ -15,6 +15,8 @@ from ciforge.workspace.model import ProjectGraph
 from ciforge.workspace.patterns import match_projects
 
 GPU_TAG = "gpu"
+# Next.js keeps its routes below /api.
+_READY = {"nextjs": "/api/health/ready"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Service:
     build_target: str = "build"
     gpu: bool = False
     deploy: bool = True
+    port: int = 3000
+    ready: str = "/health/ready"
     salt: str = ""
 
 
@@ -125,9 +129,10 @@ def _service(
     if source:
         reasons.append(f"named in {source}")
     own_dockerfile = found.dockerfile if found else None
+    kind = "image" if configured.image else found.kind if found else "docker"
     return Service(
         name=name,
-        kind="image" if configured.image else found.kind if found else "docker",
+        kind=kind,
         projects=projects,
         recognised="; ".join(reasons),
         dockerfile=configured.dockerfile or own_dockerfile or defaults.dockerfile,
@@ -140,6 +145,8 @@ def _service(
         or defaults.build_target,
         gpu=configured.gpu or _tagged(graph, projects, GPU_TAG),
         deploy=configured.deploy,
+        port=configured.port or 3000,
+        ready=configured.ready or _READY.get(kind, "/health/ready"),
         salt=configured.salt,
     )
 

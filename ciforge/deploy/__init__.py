@@ -1,0 +1,1 @@
+"""Deploys: Helm releases of tested digests, one at a time, watched while they roll."""

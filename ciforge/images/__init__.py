@@ -1,0 +1,1 @@
+"""Images: hermetic contexts, one bake, started once, tagged last."""

@@ -1,0 +1,1 @@
+"""The GitLab child pipeline, from the plan alone."""

@@ -1,0 +1,1 @@
+"""Smoke tests: the exact images with real dependencies, asked real questions."""
