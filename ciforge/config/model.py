@@ -132,18 +132,24 @@ class Service(Section, frozen=True):
     build_target: str | None = None
     gpu: Annotated[bool, Meta(description="its smoke suite and deploy need a GPU")] = False
     deploy: Annotated[bool, Meta(description="false: built and tested, never deployed")] = True
-    port: Annotated[
-        int | None,
-        Meta(ge=1, le=65_535, description="where it listens inside its container; default: 3000"),
-    ] = None
-    ready: Annotated[
-        str | None,
-        Meta(
-            pattern=r"^/[!-~]*(?!\n)$",
-            description="path that answers 200 once it can serve; default: /health/ready, for "
-            "Next.js /api/health/ready",
-        ),
-    ] = None
+    port: (
+        Annotated[
+            int,
+            Meta(ge=1, le=65_535, description="where it listens inside its container; or 3000"),
+        ]
+        | None
+    ) = None
+    ready: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^/[!-~]*(?!\n)$",
+                description="path that answers 200 once it can serve; default: /health/ready, "
+                "for Next.js /api/health/ready",
+            ),
+        ]
+        | None
+    ) = None
     salt: str = ""
 
 

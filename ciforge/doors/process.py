@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -50,16 +52,19 @@ def run(
     env: Mapping[str, str | None] | None = None,
     timeout: float | None = None,
     with_stderr: bool = False,
+    patience: float = 0,
 ) -> bytes:
     """Runs `argv` and returns its standard output (`with_stderr`: both, as they came).
 
-    `env` is added to the process's own environment; None takes a variable away.
+    `env` is added to the process's own environment; None takes a variable away. `patience`:
+    seconds that it has to end by itself after SIGTERM, when we are interrupted; it then gets
+    that signal also when we are killed.
     Raises ProcessError for a non-zero exit, OutsideError when the program is missing or
     `timeout` (seconds) has passed.
     """
     started = time.perf_counter()
     try:
-        done = _run(argv, cwd, stdin, env, timeout, with_stderr)
+        done = _run(argv, cwd, stdin, env, timeout, with_stderr, patience)
     except FileNotFoundError as error:
         if cwd is not None and not cwd.is_dir():
             raise OutsideError(f"no such directory: {cwd}") from error
@@ -90,6 +95,51 @@ def run(
     return done.stdout
 
 
+def follow(
+    argv: Sequence[str],
+    on_line: Callable[[str], None],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str | None] | None = None,
+) -> None:
+    """Runs `argv` and calls `on_line` with each line that it prints, on either stream.
+
+    For long work whose progress a person wants to see. An interrupt ends the process by
+    SIGTERM, then by SIGKILL. Raises as `run` does; the error carries the last lines.
+    """
+    started = time.perf_counter()
+    last: deque[str] = deque(maxlen=40)
+    try:
+        process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+            argv,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(env) if env else None,
+        )
+    except OSError as error:
+        raise OutsideError(
+            f"{argv[0]} can't be started: {error.strerror}", hint=f"install {argv[0]}"
+        ) from error
+    with process:
+        try:
+            for raw in process.stdout or ():
+                line = raw.decode("utf-8", "replace").rstrip()
+                last.append(line)
+                on_line(line)
+        except BaseException:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
+    report_call(" ".join(argv), time.perf_counter() - started)
+    if process.returncode != 0:
+        raise ProcessError(argv, process.returncode, b"", "\n".join(last).encode())
+
+
 def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in changes}
     return {**kept, **{name: value for name, value in changes.items() if value is not None}}
@@ -102,6 +152,7 @@ def _run(
     env: Mapping[str, str | None] | None,
     timeout: float | None,
     with_stderr: bool,
+    patience: float,
 ) -> subprocess.CompletedProcess[bytes]:
     """As subprocess.run, but awake every second.
 
@@ -116,6 +167,7 @@ def _run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if with_stderr else subprocess.PIPE,
         env=_environment(env) if env else None,
+        preexec_fn=_end_with_us() if patience else None,
     ) as process:
         try:
             while True:
@@ -127,9 +179,27 @@ def _run(
                     if deadline is not None and time.monotonic() >= deadline:
                         raise
         except BaseException:
+            if patience:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=patience)
             process.kill()
             raise
     return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+
+def _end_with_us() -> Callable[[], object] | None:
+    """Asks Linux to send the child SIGTERM when we die, also by a signal that can't be seen."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):
+        return None
+    set_parent_death_signal = 1
+    return lambda: prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def kill_children() -> None:

@@ -125,21 +125,74 @@ class Registry:
         digest = answer.headers.get("Docker-Content-Digest", "")
         return digest if digest.startswith("sha256:") else None
 
-    def _request(self, method: str, path: str, repository: str) -> requests.Response:
+    def manifest(self, repository: str, reference: str) -> tuple[bytes, str]:
+        """The manifest under a tag or digest, as bytes, and its media type.
+
+        Raises OutsideError when there is none.
+        """
+        answer = self._request("GET", f"/v2/{repository}/manifests/{reference}", repository)
+        if answer.status_code >= 400:
+            raise OutsideError(
+                f"the registry answered {answer.status_code} for {repository}@{reference}",
+                where=self.host,
+                hint="was the image removed? run ciforge build again",
+            )
+        return answer.content, answer.headers.get("Content-Type", "")
+
+    def tag(self, repository: str, digest: str, tags: Iterable[str]) -> None:
+        """Sets tags on the manifest `digest`, without moving any layer.
+
+        Raises OutsideError when the login may not push.
+        """
+        content, media_type = self.manifest(repository, digest)
+        for tag in tags:
+            path = f"/v2/{repository}/manifests/{tag}"
+            answer = self._request("PUT", path, repository, content, media_type)
+            if answer.status_code >= 400:
+                raise OutsideError(
+                    f"the registry answered {answer.status_code} for the tag {repository}:{tag}",
+                    where=self.host,
+                    hint="look whether the login may push to this project's registry",
+                )
+
+    def size(self, repository: str, digest: str) -> int | None:
+        """Bytes of the compressed layers; None for an index of several platforms."""
+        content, _ = self.manifest(repository, digest)
+        try:
+            layers = json.loads(content).get("layers")
+            return None if layers is None else sum(int(layer["size"]) for layer in layers)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        repository: str,
+        content: bytes | None = None,
+        media_type: str | None = None,
+    ) -> requests.Response:
         import requests
 
         started = time.perf_counter()
-        headers = {"Accept": _MANIFESTS}
-        if repository in self._tokens:
-            headers["Authorization"] = self._tokens[repository]
+        actions = "pull" if content is None else "pull,push"
+        key = f"{repository}:{actions}"
+        headers = {"Accept": _MANIFESTS} if media_type is None else {"Content-Type": media_type}
+        if key in self._tokens:
+            headers["Authorization"] = self._tokens[key]
         try:
             url = self._url + path
-            answer = self._session.request(method, url, headers=headers, timeout=_TIMEOUT)
-            if answer.status_code == 401 and "Authorization" not in headers:
+            answer = self._session.request(
+                method, url, headers=headers, timeout=_TIMEOUT, data=content
+            )
+            if answer.status_code == 401:
+                # Also for a token that was good before: they expire after minutes.
                 challenge = answer.headers.get("WWW-Authenticate", "")
-                headers["Authorization"] = self._authorize(challenge, repository)
-                self._tokens[repository] = headers["Authorization"]
-                answer = self._session.request(method, url, headers=headers, timeout=_TIMEOUT)
+                headers["Authorization"] = self._authorize(challenge, repository, actions)
+                self._tokens[key] = headers["Authorization"]
+                answer = self._session.request(
+                    method, url, headers=headers, timeout=_TIMEOUT, data=content
+                )
         except requests.RequestException as error:
             raise OutsideError(
                 f"the registry can't be reached ({innermost(error)})",
@@ -158,7 +211,7 @@ class Registry:
             )
         return answer
 
-    def _authorize(self, challenge: str, repository: str) -> str:
+    def _authorize(self, challenge: str, repository: str, actions: str) -> str:
         """The Authorization header that a 401's challenge asks for."""
         scheme, _, rest = challenge.partition(" ")
         login = self._login
@@ -169,7 +222,7 @@ class Registry:
         realm = asked.get("realm", "")
         if scheme.lower() != "bearer" or not realm.startswith(("https://", "http://")):
             return ""
-        parameters: dict[str, Any] = {"scope": f"repository:{repository}:pull"}
+        parameters: dict[str, Any] = {"scope": f"repository:{repository}:{actions}"}
         if "service" in asked:
             parameters["service"] = asked["service"]
         auth = (login.user, login.password) if login else None

@@ -31,7 +31,7 @@ class BuiltImage(Struct, frozen=True, kw_only=True):
         str | None, Meta(description="the engine's own id, when the image is in the engine")
     ] = None
     tags: Annotated[list[str], Meta(description="tags that were set on it")] = []
-    size: Annotated[int | None, Meta(ge=0, description="bytes of its compressed layers")] = None
+    size: Annotated[int | None, Meta(description="bytes of its compressed layers")] = None
     seconds: Annotated[float, Meta(ge=0, description="from start to usable, 0 when reused")] = 0.0
 
     @property

@@ -1,0 +1,155 @@
+"""The door to the Docker engine: is an image there, does it start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from ciforge.doors.process import innermost
+from ciforge.doors.registry import Login
+from ciforge.errors import OutsideError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_LABEL = "ciforge.start-check"
+_HEALTH_INTERVAL = 500_000_000  # nanoseconds; the image's own is made for hours, not seconds
+_GRACE = 3.0  # seconds that an image without a health check has to stay up
+
+
+class StartError(Exception):
+    """A container did not start. `lines`: the last that it said."""
+
+    def __init__(self, reason: str, lines: list[str]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.lines = lines
+
+
+class Engine:
+    """A Docker engine, found as the Docker client finds it (DOCKER_HOST, its context)."""
+
+    def __init__(self) -> None:
+        import docker
+        from docker.errors import DockerException
+
+        try:
+            self._client: DockerClient = docker.from_env()
+            self._client.ping()
+        except DockerException as error:
+            raise OutsideError(
+                f"the Docker engine can't be reached ({innermost(error)})",
+                hint="start it (systemctl start docker), or name it in DOCKER_HOST",
+            ) from error
+
+    def image_id(self, name: str) -> str | None:
+        """The id of an image in the engine, None when it isn't there."""
+        from docker.errors import ImageNotFound
+
+        try:
+            return str(self._client.images.get(name).id)
+        except ImageNotFound:
+            return None
+
+    def rename(self, old: str, new: str) -> str:
+        """Moves an image from one `repository:tag` to another; its id."""
+        image = self._client.images.get(old)
+        image.tag(*new.rsplit(":", 1))
+        self._client.images.remove(old, noprune=True)
+        return str(image.id)
+
+    def pull(self, reference: str, login: Login | None) -> None:
+        """Raises OutsideError when it can't be had."""
+        from docker.errors import DockerException
+
+        auth = {"username": login.user, "password": login.password} if login else None
+        try:
+            self._client.images.pull(reference, auth_config=auth)
+        except DockerException as error:
+            raise OutsideError(
+                f"cannot be pulled: {innermost(error)}",
+                where=reference,
+                hint="look at the engine's way to the registry, and at its disk: docker system df",
+            ) from error
+
+    def start_once(self, image: str, *, timeout: float = 60) -> None:
+        """Starts the image alone: no network, read-only, no rights, as a cluster would at worst.
+
+        It passes when its health check does, or, without one, when it stays up. Raises
+        StartError otherwise. The container is gone afterwards.
+        """
+        from docker.errors import DockerException
+
+        try:
+            container = self._client.containers.create(
+                image,
+                network_mode="none",
+                read_only=True,
+                tmpfs={"/tmp": ""},  # noqa: S108 - inside the container
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges"],
+                healthcheck={"interval": _HEALTH_INTERVAL},
+                labels={_LABEL: _owner()},
+            )
+            try:
+                container.start()
+                self._wait(container, timeout)
+            finally:
+                container.remove(force=True, v=True)
+        except DockerException as error:
+            raise StartError(innermost(error), []) from error
+
+    def _wait(self, container: Any, timeout: float) -> None:
+        started = time.monotonic()
+        while True:
+            container.reload()
+            state = container.attrs["State"]
+            health = (state.get("Health") or {}).get("Status")
+            waited = time.monotonic() - started
+            if not state["Running"]:
+                reason = f"it ended with exit code {state['ExitCode']}"
+            elif health == "healthy" or (health is None and waited > _GRACE):
+                return
+            elif health == "unhealthy":
+                probes = state["Health"].get("Log") or [{}]
+                answer = str(probes[-1].get("Output", "")).strip()
+                reason = f"its health check fails{f': {answer}' if answer else ''}"
+            elif waited > timeout:
+                reason = f"it was not healthy after {timeout:g} s"
+            else:
+                time.sleep(0.1)
+                continue
+            said = container.logs(tail=20).decode("utf-8", "replace")
+            raise StartError(reason, said.splitlines())
+
+    def remove_remains(self) -> int:
+        """Removes containers that a killed run of this machine left; how many."""
+        found = self._client.containers.list(all=True, filters={"label": _LABEL})
+        dead = [c for c in found if not _lives(c.labels[_LABEL])]
+        for container in dead:
+            with contextlib.suppress(Exception):
+                container.remove(force=True, v=True)
+        return len(dead)
+
+
+def _owner() -> str:
+    """This process: machine, pid and start time, since a pid comes again."""
+    return f"{os.uname().nodename} {os.getpid()} {_start_time(os.getpid())}"
+
+
+def _lives(owner: str) -> bool:
+    machine, _, rest = owner.partition(" ")
+    if machine != os.uname().nodename:
+        return True  # nothing is known of processes elsewhere
+    pid, _, started = rest.partition(" ")
+    return pid.isdigit() and _start_time(int(pid)) == started != ""
+
+
+def _start_time(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:  # noqa: PTH123
+            return stat.read().rpartition(") ")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

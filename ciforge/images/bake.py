@@ -1,0 +1,63 @@
+"""The bake definition: all images of a plan as one build graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ciforge.plan.model import ServicePlan
+from ciforge.text import json_bytes
+
+# Files get this time, in seconds since 1970: equal inputs then are equal layers.
+EPOCH = "0"
+_COMMON = "rewrite-timestamp=true,oci-mediatypes=true"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One image to build: `context` is a folder of its own, `base_images` pins references."""
+
+    service: ServicePlan
+    context: Path
+    base_images: Mapping[str, str] = field(default_factory=dict)
+
+
+def target_name(position: int) -> str:
+    """A service's name may hold what a target's may not (a dot), so targets are numbered."""
+    return f"image-{position}"
+
+
+def local_name(service: ServicePlan) -> str:
+    """Under what an image lies in the engine until it has been started once."""
+    return f"{service.image}:unchecked-{service.tag}"
+
+
+def bake_file(targets: Iterable[Target], *, push: bool) -> bytes:
+    """The definition for `docker buildx bake`, as JSON.
+
+    With `push` an image goes to its repository by digest alone: it gets a tag only after all
+    have been started. Otherwise it goes to the engine, under `local_name`.
+    """
+    definition = {
+        target_name(i): {
+            "context": str(target.context),
+            "dockerfile": target.service.dockerfile,
+            "args": {"SOURCE_DATE_EPOCH": EPOCH, **target.service.build_args},
+            "platforms": target.service.platforms,
+            "contexts": {
+                name: f"docker-image://{name.partition('@')[0]}@{digest}"
+                for name, digest in sorted(target.base_images.items())
+            },
+            "output": [_output(target.service, push=push)],
+        }
+        for i, target in enumerate(targets)
+    }
+    return json_bytes({"group": {"default": {"targets": list(definition)}}, "target": definition})
+
+
+def _output(service: ServicePlan, *, push: bool) -> str:
+    if push:
+        how = "push=true,push-by-digest=true,name-canonical=true"
+        return f"type=image,name={service.image},{how},{_COMMON}"
+    return f"type=docker,name={local_name(service)},{_COMMON}"
