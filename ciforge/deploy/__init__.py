@@ -1,1 +1,1 @@
-"""Deploys: Helm releases of tested digests, one at a time, watched while they roll."""
+"""Releases tested images with Helm: gate, lock, recovery, rollout, watch, rollback."""
