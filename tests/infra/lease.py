@@ -19,7 +19,9 @@ def forget(place: Place) -> None:
 
 
 @contextlib.contextmanager
-def held(place: Place, components: Sequence[Component]) -> Iterator[None]:
+def held(
+    place: Place, components: Sequence[Component], kept_by: Place | None = None
+) -> Iterator[None]:
     """While it lasts nobody else stops them; afterwards they stop, unless they are needed.
 
     The kernel gives up the hold of a session that was killed, so the next one to end stops what
@@ -30,7 +32,7 @@ def held(place: Place, components: Sequence[Component]) -> Iterator[None]:
         try:
             yield
         finally:
-            if not (place.folder / "kept").exists() and _is_last(sessions.fileno()):
+            if not ((kept_by or place).folder / "kept").exists() and _is_last(sessions.fileno()):
                 for component in reversed(components):
                     component.stop(place)
 

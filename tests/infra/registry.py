@@ -90,6 +90,12 @@ def ready(place: Place | None = None) -> bool:
     )
 
 
+def loopback_ports(place: Place | None = None) -> list[int]:
+    """What a node needs of this machine's loopback to pull: registry and token server."""
+    numbers = ports(place or here())
+    return [numbers[NAME], numbers["token"]]
+
+
 def stop(place: Place | None = None) -> None:
     place = place or here()
     with place.lock(NAME):

