@@ -41,6 +41,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--offline", action="store_true", help="do not ask the registry which images exist"
     )
     parser.add_argument(
+        "--save-graph",
+        metavar="FILE",
+        type=Path,
+        help="keep the graph in FILE, for `ciforge build` where no Nx is installed",
+    )
+    parser.add_argument(
+        "--read", metavar="FILE", type=Path, help="show a plan.json instead of making a plan"
+    )
+    parser.add_argument(
         "--details",
         action="store_true",
         help="how each service was recognised, and which of its inputs changed (text)",
@@ -52,18 +61,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from ciforge.cli.handover import read_plan
     from ciforge.collect.planning import make
     from ciforge.collect.workspace import open_root
     from ciforge.plan.encode import encode_plan
     from ciforge.report import plan as report
 
-    plan = make(
-        open_root(arguments.directory),
-        arguments.graph,
-        base=arguments.base,
-        offline=arguments.offline,
-        env=os.environ,
-    )
+    if arguments.read is not None:
+        plan, _ = read_plan(arguments.read)
+    else:
+        plan = make(
+            open_root(arguments.directory),
+            arguments.graph,
+            base=arguments.base,
+            offline=arguments.offline,
+            env=os.environ,
+            save_graph=arguments.save_graph,
+        )
     if arguments.format == "json":
         content = encode_plan(plan)
         for warning in plan.warnings:

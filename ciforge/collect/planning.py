@@ -144,10 +144,13 @@ class AtCommit:
         return self.digester.manifest(service)
 
 
-def take_survey(root: Root, graph_file: Path | None) -> Survey:
-    """Reads the graph and looks whether it can be trusted."""
+def take_survey(root: Root, graph_file: Path | None, save_graph: Path | None = None) -> Survey:
+    """Reads the graph and looks whether it can be trusted.
+
+    `save_graph`: where to keep it, for steps that run where no Nx is installed.
+    """
     on_disk = Background(root.project_files)
-    graph = load_graph(root, graph_file)
+    graph = load_graph(root, graph_file, save_graph)
     notes = [f"{message}; {hint}" for message, hint in warnings(root, graph, on_disk.result())]
     return Survey(root, graph, notes)
 
@@ -159,13 +162,14 @@ def make(
     base: str | None,
     offline: bool,
     env: Mapping[str, str],
+    save_graph: Path | None = None,
 ) -> Plan:
     """The plan of what is checked out against the base that the policy chooses."""
     root.git.top_level()
     chosen_by_git = Background(
         lambda: choose_base(root.git, base, env, default_branch(root, env), offline=offline)
     )
-    survey = take_survey(root, graph_file)
+    survey = take_survey(root, graph_file, save_graph)
     chosen = chosen_by_git.result()
     changed = changed_since(root.git, chosen)
     graph, touched = _touched(root, survey.graph, changed)
@@ -181,6 +185,7 @@ def make(
             registry=registry,
             affected=closure.projects,
             config=root.config,
+            workspace=os.path.relpath(root.path.resolve(), root.git.top_level().resolve()),
             warnings=notes,
         ),
     )

@@ -211,6 +211,25 @@ class Environment(Section, frozen=True):
         tuple[RelativePath, ...], Meta(description="Helm values files, later ones win")
     ] = ()
     namespace: str | None = None
+    may_be_missing: Annotated[
+        tuple[Name, ...],
+        Meta(
+            description="smoke suites without which it may be deployed to when they could not run "
+            "(no GPU there); a red suite always stops it"
+        ),
+    ] = ()
+
+
+class Pipeline(Section, frozen=True):
+    """The generated child pipeline."""
+
+    image: Annotated[
+        str | None,
+        Meta(
+            description="image that its jobs run in: ciforge, docker with buildx and compose, helm "
+            "and kubectl; default: what the runner has"
+        ),
+    ] = None
 
 
 class Config(Section, frozen=True):
@@ -235,6 +254,7 @@ class Config(Section, frozen=True):
         ),
     ] = {}
     runners: Runners = Runners()
+    pipeline: Pipeline = Pipeline()
     helm: Helm = Helm()
     environments: Annotated[
         dict[Name, Environment],

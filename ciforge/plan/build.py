@@ -65,6 +65,7 @@ class Circumstances:
     registry: RegistryAnswer
     affected: Sequence[str]
     config: Config
+    workspace: str = "."
     warnings: Sequence[str] = field(default_factory=tuple)
 
 
@@ -79,6 +80,9 @@ def make_plan(evidence: Sequence[Evidence], around: Circumstances) -> Plan:
     actions = [service.action for service in services]
     return Plan(
         ciforge=__version__,
+        workspace=around.workspace,
+        image=around.config.pipeline.image,
+        runner_tags=_runner_tags(around.config, False),
         head=around.head,
         base=around.base,
         registry=around.registry,
@@ -263,6 +267,7 @@ def _deploys(
             values=list(environment.values),
             timeout=config.helm.timeout,
             needs=needs,
+            may_be_missing=sorted(set(needs) & set(environment.may_be_missing)),
             reason=reason,
         )
         for name, environment in environments.items()

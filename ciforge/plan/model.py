@@ -107,6 +107,9 @@ class DeployPlan(Struct, frozen=True, kw_only=True):
     values: Annotated[list[str], Meta(description="values files; later ones win")]
     timeout: Annotated[int, Meta(description="seconds until it counts as failed")]
     needs: Annotated[list[str], Meta(description="smoke suites that must be green")]
+    may_be_missing: Annotated[
+        list[str], Meta(description="of these suites, those that may also be 'not run'")
+    ] = []
     reason: str
 
 
@@ -119,6 +122,13 @@ class Counts(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     version: Annotated[int, Meta(ge=1, le=PLAN_VERSION)] = PLAN_VERSION
     ciforge: Annotated[str, Meta(description="the version that made the plan")]
+    workspace: Annotated[
+        str, Meta(description="folder of the Nx workspace in the repository; '.' is its root")
+    ] = "."
+    image: Annotated[str | None, Meta(description="image that the jobs of the pipeline run in")] = (
+        None
+    )
+    runner_tags: Annotated[list[str], Meta(description="tags of runners for all other jobs")] = []
     head: Head
     base: PlanBase
     registry: RegistryAnswer

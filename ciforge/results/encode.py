@@ -1,4 +1,4 @@
-"""images.json and smoke.json: written in one canonical form, read back with every doubt an error."""
+"""images.json and smoke.json: written in one canonical form, read with every doubt an error."""
 
 from __future__ import annotations
 
