@@ -1,0 +1,303 @@
+"""Brings one suite up, asks it, and takes it away again, whatever happens."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ciforge.doors import docker, files
+from ciforge.doors.process import ProcessError
+from ciforge.errors import InputError, OutsideError
+from ciforge.plan.model import SmokePlan
+from ciforge.results.model import Check, SuiteResult, TestedImage
+from ciforge.smoke import model as models
+from ciforge.smoke.asking import Question, ask_all
+from ciforge.smoke.judge import last_lines, result, state_check
+from ciforge.smoke.override import Frame, override
+from ciforge.smoke.owner import LABEL, Owner, project_name
+from ciforge.smoke.questions import Address, ask, ask_ready
+from ciforge.smoke.recognise import QUESTIONS, Dependency, recognise
+from ciforge.smoke.select import Subject
+
+# Seconds that a dependency may take to answer, once it counts as healthy; without a health
+# check it may still be starting.
+_PATIENCE_HEALTHY = 30
+_PATIENCE_BLIND = 90
+
+
+@dataclass(frozen=True)
+class Around:
+    """What all suites share. `say`: shows progress. `logs`: where each container's log goes."""
+
+    directory: Path
+    environment: docker.Environment
+    say: Callable[[str], None]
+    host: str
+    pid: int
+    keep: bool = False
+    logs: Path | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A suite that is known to be startable: all that can be refused has been looked at."""
+
+    suite: SmokePlan
+    subjects: list[Subject]
+    files: list[Path]
+    model: dict[str, Any]
+    services: list[str]
+    project: str
+
+    @property
+    def images(self) -> list[TestedImage]:
+        known = models.services(self.model)
+        return [s.tested(s.reference or str(known[s.name].get("image"))) for s in self.subjects]
+
+    @property
+    def dependencies(self) -> list[Dependency]:
+        known = models.services(self.model)
+        ours = {s.name for s in self.subjects if s.reference is not None and s.ready is not None}
+        found = [recognise(name, known[name]) for name in self.services if name not in ours]
+        return [dependency for dependency in found if dependency is not None]
+
+
+def prepare(suite: SmokePlan, subjects: list[Subject], around: Around) -> Prepared:
+    """Reads the compose files. Raises InputError for what is wrong or missing in them."""
+    paths = [around.directory / name for name in suite.compose]
+    for path in paths:
+        if files.read_bytes(path) is None:
+            raise InputError(
+                f"there is no such file, which the smoke suite {suite.suite!r} starts",
+                where=str(path),
+                hint="write it, or name another in ciforge.yaml: smoke, compose",
+            )
+    where = ", ".join(suite.compose)
+    project = project_name(suite.suite, secrets.token_hex(4))
+    absolute = [path.resolve() for path in paths]
+    # Every profile: a service that a profile hides still has to be found by its name.
+    found = docker.Compose(around.directory, absolute, project, ["*"], (), around.environment)
+    model = found.model(where)
+    services = models.closure(model, suite.services, where)
+    return Prepared(suite, subjects, absolute, model, services, project)
+
+
+def run_suite(prepared: Prepared, around: Around) -> SuiteResult:
+    """Starts the containers and asks them. Afterwards nothing of them is left (but for `keep`).
+
+    Raises OutsideError when an image can't be pulled or the engine is gone.
+    """
+    started = time.monotonic()
+    if prepared.suite.gpu:
+        reason = docker.without_gpu(around.environment)
+        if reason is not None:
+            return SuiteResult(suite=prepared.suite.suite, verdict="not run", reason=reason)
+    with _stack(prepared, around) as compose:
+        checks = _Run(prepared, around, compose, started).checks()
+    # Without the cleaning up: it is no part of what was tested.
+    return result(prepared.suite.suite, prepared.images, checks, compose.used)
+
+
+class _Stack(docker.Compose):
+    used = 0.0  # seconds from its start until everything was asked
+
+
+@contextmanager
+def _stack(prepared: Prepared, around: Around) -> Iterator[_Stack]:
+    bind, _ = docker.published_at()
+    until = 0 if around.keep else int(time.time()) + prepared.suite.timeout
+    owner = Owner(around.host, around.pid, docker.start_time(around.pid) or "", until)
+    text = override(
+        prepared.model,
+        prepared.services,
+        {s.name: s.reference for s in prepared.subjects if s.reference},
+        {s.name: s.port for s in prepared.subjects if s.ready},
+        Frame(prepared.project, {LABEL: owner.label()}, bind),
+    )
+    with tempfile.TemporaryDirectory(prefix="ciforge-smoke-") as folder:
+        extra = Path(folder) / "override.yml"
+        extra.write_text(text, encoding="utf-8")
+        compose = _Stack(
+            around.directory,
+            [*prepared.files, extra],
+            prepared.project,
+            ["gpu"] if prepared.suite.gpu else [],
+            prepared.suite.services,
+            around.environment,
+        )
+        try:
+            yield compose
+        finally:
+            with docker.undisturbed():
+                _take_away(compose, prepared, around)
+
+
+def _take_away(compose: _Stack, prepared: Prepared, around: Around) -> None:
+    name = prepared.suite.suite
+    compose.deadline = None
+    try:
+        if around.logs is not None:
+            _save_logs(compose, prepared, around, around.logs)
+        if around.keep:
+            around.say(
+                f"{name}: kept; remove it with: docker compose -p {prepared.project} down --volumes"
+            )
+            return
+        around.say(f"{name}: cleaning up")
+        docker.remove_project(prepared.project, around.environment)
+    except (OutsideError, InputError) as error:
+        # Not worth the verdict: the next run on this machine removes it.
+        around.say(f"{name}: {prepared.project} may be left over: {error}")
+
+
+def _save_logs(compose: _Stack, prepared: Prepared, around: Around, folder: Path) -> None:
+    hidden = models.secrets(prepared.model)
+    for container in compose.containers():
+        name = re.sub(r"[^\w.-]", "-", container.name.removeprefix(f"{prepared.project}-"))
+        log = models.mask(docker.log_of(container, around.environment), hidden)
+        files.write_atomically(
+            folder / prepared.suite.suite / f"{name}.log", log.encode("utf-8", "backslashreplace")
+        )
+
+
+class _Run:
+    """One run of a suite, from the first container to the last answer."""
+
+    def __init__(self, prepared: Prepared, around: Around, compose: _Stack, started: float) -> None:
+        self.prepared, self.around, self.compose = prepared, around, compose
+        self.suite, self.name = prepared.suite, prepared.suite.suite
+        self.started, self.deadline = started, started + prepared.suite.timeout
+        self.hidden = models.secrets(prepared.model)
+        self.one_shots = models.ran_to_end(prepared.model)
+
+    def checks(self) -> list[Check]:
+        try:
+            checks = self._start()
+            if all(check.outcome == "passed" for check in checks):
+                checks += self._ask()
+            else:
+                checks += [
+                    Check(name=q.name, subject=q.subject, outcome="skipped", message="not asked")
+                    for q in self._questions(self.compose.containers())
+                ]
+            return self._with_logs(checks)
+        finally:
+            self.compose.used = time.monotonic() - self.started
+
+    def _start(self) -> list[Check]:
+        """Starts everything and waits until it is healthy: one check for each container."""
+        names = ", ".join(s.name for s in self.prepared.subjects)
+        self.around.say(
+            f"{self.name}: starting {len(self.prepared.services)} services, to test {names}"
+        )
+        said, limit = "", None
+        self.compose.deadline = self.deadline
+        try:
+            self.compose.start()
+        except ProcessError as error:
+            said = error.stderr or error.message
+        except OutsideError:
+            if time.monotonic() < self.deadline:
+                raise
+            limit = self.suite.timeout
+            said = f"not up within {limit} s"
+        self.compose.deadline = None
+        seconds = time.monotonic() - self.started
+        containers = [self._detailed(c) for c in self.compose.containers()]
+        checks = [state_check(c, self.one_shots, seconds, limit) for c in containers]
+        for check in checks:
+            self._show(check)
+        if said and not any(check.outcome == "failed" for check in checks):
+            benign = containers and all(c.outcome == "passed" for c in checks) and limit is None
+            problem = docker.pull_problem(said, [i.reference for i in self.prepared.images])
+            if problem is not None:
+                raise problem
+            # Compose counts a migration that has ended as a fault; it is none.
+            if not (benign and any(c.state == "exited" for c in containers)):
+                message = models.mask(docker.last_line(said), self.hidden)
+                checks.append(
+                    Check(name="starts", subject=self.name, outcome="failed", message=message)
+                )
+        return checks
+
+    def _detailed(self, container: docker.Container) -> docker.Container:
+        if container.state == "running" and container.health in ("", "healthy"):
+            return container
+        return replace(container, detail=docker.detail(container, self.around.environment))
+
+    def _questions(self, containers: Sequence[docker.Container]) -> list[Question]:
+        _, host = docker.published_at()
+        now = time.monotonic()
+        by_service = {container.service: container for container in containers}
+        found = []
+
+        def address(service: str, port: int) -> Address:
+            container = by_service.get(service)
+            # A service on the host's own network publishes nothing: it is there as it is.
+            return Address(host, container.ports.get(port, port) if container else port)
+
+        for subject in self.prepared.subjects:
+            if subject.ready is not None:
+                call = partial(ask_ready, address(subject.name, subject.port), subject.ready)
+                name = f"ready ({subject.ready})"
+                found.append(Question(name, subject.name, call, self.deadline))
+        for dependency in self.prepared.dependencies:
+            container = by_service.get(dependency.service)
+            healthy = container is not None and container.health == "healthy"
+            patience = _PATIENCE_HEALTHY if healthy else _PATIENCE_BLIND
+            call = partial(ask, dependency, address(dependency.service, dependency.port))
+            until = min(self.deadline, now + patience)
+            found.append(Question(QUESTIONS[dependency.kind], dependency.service, call, until))
+        return found
+
+    def _ask(self) -> list[Check]:
+        questions = self._questions(self.compose.containers())
+        found = []
+        for check in ask_all(questions, self._fallen, partial(models.mask, hidden=self.hidden)):
+            self._show(check)
+            found.append(check)
+        # Whoever has answered and fell afterwards is no good either.
+        for container in self.compose.containers():
+            last = state_check(self._detailed(container), self.one_shots, 0, self.suite.timeout)
+            if last.outcome != "passed":
+                found.append(msgspec.structs.replace(last, name="still runs at the end"))
+                self._show(found[-1])
+        order = {(q.subject, q.name): i for i, q in enumerate(questions)}
+        return sorted(found, key=lambda c: order.get((c.subject, c.name), len(order)))
+
+    def _fallen(self) -> set[str]:
+        return {
+            c.service
+            for c in self.compose.containers()
+            if c.state in ("exited", "dead") and c.service not in self.one_shots
+        }
+
+    def _show(self, check: Check) -> None:
+        sign = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}[check.outcome]
+        message = f": {check.message}" if check.message else ""
+        self.around.say(f"{self.name}: {check.subject}: {check.name}: {sign}{message}")
+
+    def _with_logs(self, checks: list[Check]) -> list[Check]:
+        """Failed checks get the last lines of their container."""
+        failed = {check.subject for check in checks if check.outcome == "failed"}
+        if not failed:
+            return checks
+        logs = {
+            c.service: last_lines(docker.log_of(c, self.around.environment), self.hidden)
+            for c in self.compose.containers()
+            if c.service in failed
+        }
+        return [
+            msgspec.structs.replace(c, log=logs.get(c.subject, [])) if c.outcome == "failed" else c
+            for c in checks
+        ]
