@@ -11,9 +11,13 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ciforge.cli.terminal import print_json, print_lines, style
 from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, InputError
+
+if TYPE_CHECKING:
+    from ciforge.plan.model import Plan
 
 EXAMPLES = """\
 examples:
@@ -89,9 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_OK if decision.open else EXIT_VERDICT_NO
 
 
-def _released(arguments: argparse.Namespace, plan: object) -> Mapping[str, str] | None:
+def _released(arguments: argparse.Namespace, plan: Plan) -> Mapping[str, str] | None:
     from ciforge.deploy.released import digests_of
-    from ciforge.plan.model import Plan
 
     what: str = arguments.released
     if what == "none":
@@ -101,7 +104,6 @@ def _released(arguments: argparse.Namespace, plan: object) -> Mapping[str, str] 
         from ciforge.doors.helm import Helm
         from ciforge.gate.decide import deploy_plan
 
-        assert isinstance(plan, Plan)  # noqa: S101
         deploy = deploy_plan(plan, arguments.environment)
         return ask(Helm(deploy.release, deploy.namespace, arguments.kube_context)).digests
     from ciforge.doors.files import read_bytes

@@ -1,0 +1,41 @@
+"""A deploy in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ciforge.deploy.model import Deployment
+from ciforge.gate.decide import short
+from ciforge.text import escape
+
+Painter = Callable[[str, str], str]
+_COLOURS = {"deployed": "green", "nothing to do": "green", "would deploy": "yellow"}
+
+
+def as_lines(result: Deployment, paint: Painter) -> Iterable[str]:
+    """A table of digests, old and new, and the outcome below it."""
+    yield from changes(result)
+    place = f"{result.environment} (release {result.release}"
+    place += f", revision {result.revision})" if result.revision is not None else ")"
+    outcome = paint(result.outcome, _COLOURS.get(result.outcome, "red"))
+    yield f"{outcome}: {escape(place)}, {result.seconds:.1f} s"
+    yield f"  {escape(result.reason)}"
+
+
+def changes(result: Deployment) -> Iterable[str]:
+    width = max((len(c.service) for c in result.services), default=0)
+    for change in result.services:
+        old, new = short(change.old), short(change.new)
+        what = f"{new}  unchanged" if change.old == change.new else f"{old} → {new}"
+        yield f"  {escape(change.service):{width}}  {what}"
+
+
+def why(result: Deployment, *, pods: int = 3) -> Iterable[str]:
+    """The pods that failed, each with its last log lines."""
+    for trouble in result.trouble[:pods]:
+        yield escape(trouble.describe())
+        for line in trouble.log[-10:]:
+            yield f"  | {escape(line)}"
+    more = len(result.trouble) - pods
+    if more > 0:
+        yield f"and {more} more (deploy.json has all: -o deploy.json)"
