@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from ciforge.doors.files import workplace
 from ciforge.doors.registry import Login
 
 
@@ -39,13 +39,12 @@ def docker_login(
         *config.get("cliPluginsExtraDirs", []),
         str(home / "cli-plugins"),
     ]
-    with tempfile.TemporaryDirectory(prefix="ciforge-login-") as folder:  # mode 0700
-        place = Path(folder) / "config.json"
-        place.write_text(json.dumps(config))
+    with workplace("login") as folder:
+        (folder / "config.json").write_text(json.dumps(config))
         contexts = home / "contexts"
         if contexts.is_dir():
-            (Path(folder) / "contexts").symlink_to(contexts)
+            (folder / "contexts").symlink_to(contexts)
         yield {
-            "DOCKER_CONFIG": folder,
+            "DOCKER_CONFIG": str(folder),
             "BUILDX_CONFIG": env.get("BUILDX_CONFIG") or str(home / "buildx"),
         }

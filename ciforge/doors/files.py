@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ciforge.errors import InputError
@@ -47,6 +50,25 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
         raise
+
+
+@contextmanager
+def workplace(purpose: str) -> Iterator[Path]:
+    """A temporary folder of mode 0700, removed at the end.
+
+    What runs that were killed left under the same purpose is removed first: it may be large, or
+    hold a login.
+    """
+    prefix = f"ciforge-{purpose}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        pid = left.name.removeprefix(prefix).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_bytes(path: Path, *, pipe: bool = False) -> bytes | None:

@@ -7,12 +7,9 @@ a tag, and an image without its tag is built again by the next run, out of Build
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +19,12 @@ from ciforge import __version__
 from ciforge.doors import buildx
 from ciforge.doors.docker_login import docker_login
 from ciforge.doors.engine import Engine, StartError
+from ciforge.doors.files import workplace
 from ciforge.doors.registry import Login, Registry
 from ciforge.errors import InputError, OutsideError
 from ciforge.images.bake import Target, bake_file, local_name, target_name
 from ciforge.plan.model import Plan, ServicePlan
 from ciforge.results.model import BuiltImage, Images
-
-_PREFIX = "ciforge-build-"
 
 # Fills a folder with a service's inputs and tells its pinned base images.
 WriteContext = Callable[[ServicePlan, Path], Mapping[str, str]]
@@ -156,7 +152,7 @@ def _build(
     engine = Engine()
     engine.remove_remains()
     host = order.plan.registry.host
-    with _workplace() as folder, docker_login(host, order.login, order.env) as env:
+    with workplace("build") as folder, docker_login(host, order.login, order.env) as env:
         if order.push and buildx.driver(env) == "docker":
             raise OutsideError(
                 "the current builder (driver docker) can't push an image without a tag",
@@ -182,7 +178,17 @@ def _build(
             )
             for i, service in enumerate(services)
         ]
-    # After all have been tried: two broken images are two messages, not one.
+    broken = {
+        service.name: error
+        for service, attempt in zip(services, tried, strict=True)
+        if isinstance(error := attempt.exception(), StartError)
+    }
+    if broken:
+        raise buildx.BuildError(
+            f"built, but does not start: {next(iter(broken.values())).reason}",
+            where=", ".join(broken),
+            hint="no tag was moved; the last lines of each stand above",
+        )
     images = [attempt.result() for attempt in tried]
     seconds = round(time.monotonic() - started, 1)
     return {i.service: msgspec.structs.replace(i, seconds=seconds) for i in images}
@@ -231,11 +237,8 @@ def _start(engine: Engine, service: ServicePlan, reference: str, say: Say) -> No
     except StartError as error:
         for line in error.lines:
             say(f"{service.name} | {line}")
-        raise buildx.BuildError(
-            f"the image was built, but does not start: {error.reason}",
-            where=service.name,
-            hint="it got no tag and is not used; its last lines stand above",
-        ) from error
+        say(f"{service.name}: does not start, {error.reason}")
+        raise
     say(f"{service.name}: starts")
 
 
@@ -280,17 +283,3 @@ def _named(by_target: Mapping[str, str], say: Say) -> Say:
             say(text)
 
     return line
-
-
-@contextmanager
-def _workplace() -> Iterator[Path]:
-    """A folder for contexts; those of killed runs are removed first."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
