@@ -8,6 +8,7 @@ block, tags are ignored and job tokens are empty. So it proves scripts, and neve
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -21,13 +22,14 @@ from pathlib import Path
 
 from tests.infra import base
 from tests.infra.base import CACHE, ENVIRONMENT, InfraError, Place, cached
-from tests.infra.k8s_place import say
+from tests.infra.k8s_place import say, write
 from tests.infra.tools import NODE, debian, program
 
 # Its version and contents are pinned by package-lock.json.
 _PACKAGE = Path(__file__).parent / "ci-local"
 _MINIMUM_NODE = 22
-_OUTCOME = r"^ (PASS|WARN|FAIL)  (?:\[child\] -> )?(\S+) *$"
+_OUTCOME = r"^ (PASS|FAIL)  (?:\[\S+\] -> )?(.+?) *$"
+_BLANK = "IA"
 
 
 def start(_place: Place | None = None) -> Path:
@@ -47,17 +49,23 @@ def stop(_place: Place | None = None) -> None:
 
 
 def run(
-    repository: Path, *arguments: str, env: Mapping[str, str], timeout: float = 900
+    repository: Path,
+    *arguments: str,
+    env: Mapping[str, str],
+    variables: Mapping[str, str] | None = None,
+    timeout: float = 900,
 ) -> subprocess.CompletedProcess[str]:
     """Runs jobs on this machine; `stdout` has the whole log, with stderr in it.
 
     The repository needs a remote called origin. Without arguments: its whole pipeline. A job sees
-    its files, the artifacts of the jobs before it, and `env`, nothing else. After `timeout`
-    seconds: subprocess.TimeoutExpired, with no job left running.
+    its files, the artifacts of the jobs before it, `env`, and `variables`, which win over those
+    that a pipeline defines by itself. After `timeout` seconds: subprocess.TimeoutExpired, with no
+    job left running.
     """
     # Its settings and variables, never the user's; outside, or jobs would see it as a file.
     home = repository.with_name(f"{repository.name}.home")
-    home.mkdir(exist_ok=True)
+    settings = {"global": dict(variables or {})}
+    write(home / ".gitlab-ci-local/variables.yml", json.dumps(settings))
     command = [
         *(str(start()), "--force-shell-executor", "--shell-isolation"),
         # Else a job could live on what an earlier pipeline left.
@@ -67,7 +75,7 @@ def run(
     with subprocess.Popen(
         command,
         cwd=repository,
-        env={**env, "HOME": str(home), "FORCE_COLOR": "0"},
+        env={**env, "HOME": str(home), "FORCE_COLOR": "0", "GCL_IGNORE_PREDEFINED_VARS": "*"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -83,14 +91,28 @@ def run(
 
 
 def outcomes(log: str) -> dict[str, str]:
-    """Job name → PASS, WARN or FAIL, of parent and child, from the summary at the log's end."""
+    """Job name → PASS or FAIL, of parent and child, from the summary at the log's end."""
     return {name: outcome for outcome, name in re.findall(_OUTCOME, log, re.MULTILINE)}
 
 
 def logs(repository: Path) -> dict[str, str]:
-    """Job name → its log, for names of letters, digits and hyphens."""
+    """Job name → what it printed."""
     folder = repository / ".gitlab-ci-local/output"
-    return {path.stem: path.read_text() for path in sorted(folder.glob("*.log"))}
+    return {_job_name(path.stem): path.read_text() for path in sorted(folder.glob("*.log"))}
+
+
+def artifacts(repository: Path, job: str) -> Path:
+    """The folder of what a job left."""
+    return repository / ".gitlab-ci-local/artifacts" / _file_name(job)
+
+
+def _file_name(job: str) -> str:
+    """As gitlab-ci-local writes it; a blank, the one odd character of our jobs, as base64."""
+    return job.replace(" ", _BLANK)
+
+
+def _job_name(file: str) -> str:
+    return file.replace(_BLANK, " ")
 
 
 def _folder() -> Path:

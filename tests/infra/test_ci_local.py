@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ plan:
       workflow: {rules: [{when: always}]}
       first:
         stage: build
-        script: ["echo from $GIVEN > word.txt"]
+        script: ["echo from $GIVEN in $CI_REGISTRY > word.txt"]
         artifacts: {paths: [word.txt]}
-      second:
+      the second:
         stage: test
         needs: [first]
         script: ["echo second read: $(cat word.txt)", "exit $OUTCOME"]
@@ -57,25 +58,28 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def _environment(outcome: int) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "GIVEN": "outside", "OUTCOME": str(outcome)}
+def _run(repository: Path, outcome: int) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "GIVEN": "outside", "OUTCOME": str(outcome)}
+    variables = {"CI_REGISTRY": "registry.test"}
+    return ci_local.run(repository, env=environment, variables=variables, timeout=60)
 
 
 def test_a_generated_child_runs_with_its_artifacts(repository: Path) -> None:
-    done = ci_local.run(repository, env=_environment(0), timeout=60)
+    done = _run(repository, outcome=0)
 
     assert done.returncode == 0, done.stdout
     assert "the committed file" in done.stdout
-    assert "second read: from outside" in ci_local.logs(repository)["second"]
+    assert "second read: from outside in registry.test" in ci_local.logs(repository)["the second"]
+    assert (ci_local.artifacts(repository, "first") / "word.txt").exists()
 
 
 def test_a_failing_job_of_the_child_is_seen(repository: Path) -> None:
-    done = ci_local.run(repository, env=_environment(7), timeout=60)
+    done = _run(repository, outcome=7)
 
-    assert "second read: from outside" in done.stdout
+    assert "second read: from outside in registry.test" in done.stdout
     assert ci_local.outcomes(done.stdout) == {
         "first": "PASS",
-        "second": "FAIL",
+        "the second": "FAIL",
         "plan": "PASS",
         "child": "PASS",
     }
