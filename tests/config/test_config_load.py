@@ -20,7 +20,7 @@ from ciforge.errors import InputError
 
 TOP = (
     "version, workspace, default_branch, registry, detection, image, services, smoke, runners, "
-    "environments"
+    "pipeline, helm, environments"
 )
 SERVICE = (
     "projects, image, dockerfile, build_args, platforms, inputs, build_target, gpu, deploy, port, ready, salt"
