@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -26,14 +26,16 @@ class Question:
 
 
 def ask_all(
-    questions: Sequence[Question], fallen: Callable[[], set[str]], hide: Callable[[str], str]
+    questions: Sequence[Question],
+    fallen: Callable[[], Mapping[str, str]],
+    hide: Callable[[str], str],
 ) -> Iterator[Check]:
     """Each question's check, as soon as it is known.
 
-    `fallen()` names the services that run no more: those are not asked any longer. `hide`
+    `fallen()` says which services run no more, and why: those are not asked any longer. `hide`
     takes credentials out of a message.
     """
-    gone: set[str] = set()
+    gone: dict[str, str] = {}
     executor = ThreadPoolExecutor(max_workers=max(1, len(questions)))
     try:
         waiting: set[Future[Check]] = {
@@ -45,14 +47,16 @@ def ask_all(
             for future in done:
                 yield future.result()
             if waiting and time.monotonic() - looked > _LOOK:
-                gone |= fallen()
+                gone.update(fallen())
                 looked = time.monotonic()
     finally:
-        gone.update(question.subject for question in questions)
+        gone.update((question.subject, "interrupted") for question in questions)
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _until_answered(question: Question, gone: set[str], hide: Callable[[str], str]) -> Check:
+def _until_answered(
+    question: Question, gone: Mapping[str, str], hide: Callable[[str], str]
+) -> Check:
     started, tries = time.monotonic(), 0
     outcome: Outcome
     while True:
@@ -65,9 +69,11 @@ def _until_answered(question: Question, gone: set[str], hide: Callable[[str], st
             if now < question.until and question.subject not in gone:
                 time.sleep(_PAUSE)
                 continue
-            ended = " (its container has ended)" if question.subject in gone else ""
-            outcome = "failed"
-            message = f"{hide(_reason(error))}, still after {now - started:.0f} s{ended}"
+            outcome, reason = "failed", hide(_reason(error))
+            ended = gone.get(question.subject)
+            message = (
+                f"{ended} ({reason})" if ended else f"{reason}, still after {now - started:.0f} s"
+            )
         return Check(
             name=question.name,
             subject=question.subject,

@@ -266,21 +266,19 @@ class _Run:
         for check in ask_all(questions, self._fallen, partial(models.mask, hidden=self.hidden)):
             self._show(check)
             found.append(check)
+        told = {check.subject for check in found if check.outcome == "failed"}
         # Whoever has answered and fell afterwards is no good either.
         for container in self.compose.containers():
             last = state_check(self._detailed(container), self.one_shots, 0, self.suite.timeout)
-            if last.outcome != "passed":
+            if last.outcome != "passed" and container.service not in told:
                 found.append(msgspec.structs.replace(last, name="still runs at the end"))
                 self._show(found[-1])
         order = {(q.subject, q.name): i for i, q in enumerate(questions)}
         return sorted(found, key=lambda c: order.get((c.subject, c.name), len(order)))
 
-    def _fallen(self) -> set[str]:
-        return {
-            c.service
-            for c in self.compose.containers()
-            if c.state in ("exited", "dead") and c.service not in self.one_shots
-        }
+    def _fallen(self) -> dict[str, str]:
+        states = [state_check(c, self.one_shots, 0, None) for c in self.compose.containers()]
+        return {check.subject: check.message for check in states if check.outcome == "failed"}
 
     def _show(self, check: Check) -> None:
         sign = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}[check.outcome]

@@ -1,0 +1,250 @@
+"""What a suite starts, recognises and reports, without an engine."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from ciforge.errors import InputError
+from ciforge.results.model import Check, Smoke, SuiteResult
+from ciforge.smoke.junit import junit
+from ciforge.smoke.model import closure, mask, ran_to_end, secrets
+from ciforge.smoke.override import Frame, override
+from ciforge.smoke.owner import Owner, project_name, stale
+from ciforge.smoke.recognise import recognise
+from ciforge.smoke.select import check_origin, chosen_suites, subjects
+from tests.smoke.builders import PLAN_SHA, built, digest, images, plan, service, suite
+
+# Which suites, which images
+
+
+def test_the_plan_says_which_suites_run_and_a_name_overrules_it() -> None:
+    made = plan([service("web")], [suite("a", "web"), suite("b", "web", run=False)])
+
+    assert [s.suite for s in chosen_suites(made, [])] == ["a"]
+    assert [s.suite for s in chosen_suites(made, ["b"])] == ["b"]
+
+
+def test_an_unknown_suite_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(InputError, match="no smoke suite 'defualt'") as refused:
+        chosen_suites(plan([], [suite("default", "web")]), ["defualt"])
+
+    assert refused.value.hint == "did you mean 'default'? it has: default"
+
+
+def test_images_of_another_plan_are_refused() -> None:
+    check_origin(images(), PLAN_SHA, "images.json")
+    with pytest.raises(InputError, match=r"images\.json: was made for another plan"):
+        check_origin(images(), digest("f"), "images.json")
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ([], "images.json: has no image of 'web'"),
+        ([built("web", input_digest=digest("c"))], "image of 'web' was built from other inputs"),
+        ([built("web", digest=None)], "'web' has neither a digest nor an engine's id"),
+    ],
+)
+def test_an_image_that_is_not_the_plans_is_refused_by_name(found: list[Any], message: str) -> None:
+    tested = suite("default", "web")
+    with pytest.raises(InputError, match=message):
+        subjects(tested, plan([service("web")], [tested]), images(*found), "images.json")
+
+
+def test_images_are_taken_by_digest_or_by_the_engines_id_and_ready_ones_as_planned() -> None:
+    tested = suite("default", "web", "api", "vllm")
+    vllm = service("vllm", kind="image", image="h:5000/vllm:v1", image_digest=digest("d"))
+    made = plan([service("web"), service("api"), vllm], [tested])
+    api = built("api", digest=None, image_id=digest("e"))
+
+    found = subjects(tested, made, images(built("web"), api), "images.json")
+
+    assert [s.reference for s in found] == [
+        f"registry.example/erp/web@{digest('b')}",
+        digest("e"),
+        f"h:5000/vllm@{digest('d')}",
+    ]
+    assert [s.ready for s in found] == ["/health/ready", "/health/ready", None]
+
+
+# The compose model
+
+_MODEL: dict[str, Any] = {
+    "services": {
+        "web": {
+            "image": "web:latest",
+            "build": {"context": "."},
+            "container_name": "web",
+            "ports": [{"target": 3000, "published": "3000"}, {"target": 53, "protocol": "udp"}],
+            "depends_on": {"db": {"condition": "service_healthy"}},
+        },
+        "db": {
+            "image": "postgres:17-alpine",
+            "environment": {"POSTGRES_PASSWORD": "a$$b-c", "POSTGRES_USER": "erp"},
+            "depends_on": {"migrate": {"condition": "service_completed_successfully"}},
+        },
+        "migrate": {"image": "node:22"},
+        "other": {"image": "redis:8"},
+    },
+    "volumes": {"data": {"name": "shared"}, "outer": {"name": "outer", "external": True}},
+    "networks": {"default": {"name": "x_default"}},
+}
+
+
+def test_only_what_a_suite_needs_is_started() -> None:
+    assert closure(_MODEL, ["web"], "compose.yml") == ["db", "migrate", "web"]
+    assert ran_to_end(_MODEL) == {"migrate"}
+
+
+def test_a_service_that_compose_does_not_have_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(InputError, match=r"compose\.yml: has no service 'wep'") as refused:
+        closure(_MODEL, ["wep"], "compose.yml")
+
+    assert "did you mean 'web'?" in str(refused.value.hint)
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads Compose's tags as pairs."""
+
+
+_Loader.add_multi_constructor(
+    "!", lambda loader, tag, node: (tag, loader.construct_object(_plain(node), deep=True))
+)
+
+
+def _plain(node: yaml.Node) -> yaml.Node:
+    kind = {"sequence": "seq", "mapping": "map", "scalar": "null"}[node.id]
+    return type(node)(f"tag:yaml.org,2002:{kind}", node.value)
+
+
+def test_the_override_leaves_nothing_that_two_runs_could_share() -> None:
+    frame = Frame("p", {"owner": "me"})
+    text = override(_MODEL, ["db", "web"], {"web": f"web@{digest('b')}"}, {"web": 3000}, frame)
+
+    document = yaml.load(text, _Loader)
+
+    assert document == {
+        "services": {
+            "web": {
+                "image": f"web@{digest('b')}",
+                "pull_policy": "missing",
+                "restart": "no",
+                "build": ("reset", None),
+                "container_name": ("reset", None),
+                "labels": {"owner": "me"},
+                "ports": ("override", ["127.0.0.1::53/udp", "127.0.0.1::3000/tcp"]),
+            },
+            "db": {"labels": {"owner": "me"}, "ports": ("override", ["127.0.0.1::5432/tcp"])},
+        },
+        "volumes": {
+            "data": {"name": "p_data", "labels": {"owner": "me"}},
+            "outer": ("override", {"name": "p_outer", "labels": {"owner": "me"}}),
+        },
+        "networks": {"default": {"name": "p_default", "labels": {"owner": "me"}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        ({"image": "postgres:17-alpine"}, ("postgres", "postgres", "", "postgres")),
+        (
+            {
+                "image": "docker.io/bitnami/postgresql@sha256:00",
+                "environment": {"POSTGRESQL_USERNAME": "u", "POSTGRESQL_PASSWORD": "p"},
+            },
+            ("postgres", "u", "p", "u"),
+        ),
+        (
+            {"image": "redis:8", "command": ["redis-server", "--requirepass", "p$$1"]},
+            ("redis", "", "p$1", ""),
+        ),
+        (
+            {
+                "image": "valkey/valkey",
+                "command": ["sh", "-c", 'exec valkey-server --requirepass "$${WORD}"'],
+                "environment": {"WORD": "p"},
+            },
+            ("redis", "", "p", ""),
+        ),
+        ({"image": "h:5000/rabbitmq:4"}, ("rabbitmq", "guest", "guest", "/")),
+        ({"image": "minio/minio"}, ("minio", "minioadmin", "minioadmin", "")),
+        ({"image": "milvusdb/milvus:v2.3.5"}, ("milvus", "root", "Milvus", "")),
+        ({"image": "vllm/vllm-openai:v1", "command": ["--api-key", "k"]}, ("vllm", "", "k", "")),
+    ],
+)
+def test_dependencies_are_recognised_by_their_image(
+    definition: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    found = recognise("x", definition)
+
+    assert found is not None
+    assert (found.kind, found.user, found.password, found.space) == expected
+    assert not found.password or f"password={found.password!r}" not in repr(found)
+
+
+@pytest.mark.parametrize("image", ["node:22", "redis-exporter:1", "my/postgres-backup", ""])
+def test_what_only_looks_like_a_dependency_is_none(image: str) -> None:
+    assert recognise("x", {"image": image}) is None
+
+
+def test_no_secret_stays_in_a_log_line() -> None:
+    assert secrets(_MODEL) == ["a$b-c"]
+    assert mask("postgres://erp:a$b-c@db", secrets(_MODEL)) == "postgres://erp:***@db"
+
+
+# Whose is what
+
+
+def test_only_what_dead_runs_left_is_stale() -> None:
+    def owned(name: str, host: str, pid: int, until: int = 1000) -> tuple[str, str]:
+        return project_name(name, "1"), Owner(host, pid, "77", until).label()
+
+    found = [
+        owned("dead", "here", 1),
+        owned("alive", "here", 2),
+        owned("again", "here", 2),
+        (project_name("again", "1"), Owner("here", 2, "66", 1000).label()),
+        owned("kept", "here", 1, until=0),
+        owned("far", "there", 1),
+        owned("far-and-old", "there", 1, until=10),
+        ("somebody-elses", Owner("here", 1, "77", 1000).label()),
+        (project_name("odd", "1"), "who knows"),
+    ]
+
+    dead = stale(found, "here", 1500, lambda pid, start: (pid, start) == (2, "77"))
+
+    assert dead == ["ciforge-smoke-dead-1", "ciforge-smoke-far-and-old-1"]
+
+
+# JUnit
+
+
+def test_junit_holds_every_check_whatever_a_log_says() -> None:
+    failed = Check(
+        name="ready",
+        subject="web",
+        outcome="failed",
+        message="exited <&> \x00",
+        log=["\x1b[31mred\x1b[0m", "\ud800 ]]> \ufffe", "last"],
+    )
+    skipped = Check(name="a row", subject="db", outcome="skipped", message="not asked")
+    one = SuiteResult(suite="default", verdict="failed", reason="", checks=[failed, skipped])
+    two = SuiteResult(suite="gpu", verdict="not run", reason="no GPU")
+
+    root = ElementTree.fromstring(
+        junit(Smoke(ciforge="0", plan=PLAN_SHA, images=None, suites=[one, two]))
+    )
+
+    first, second = root.findall("testsuite")
+    assert (first.get("tests"), first.get("failures"), first.get("skipped")) == ("2", "1", "1")
+    failure = first.find("testcase/failure")
+    assert failure is not None
+    assert failure.text == "\n".join(
+        ["exited <&> \\x00", "\\x1b[31mred\\x1b[0m", "\\ud800 ]]> \\ufffe", "last"]
+    )
+    assert second.find("testcase/skipped") is not None
