@@ -18,12 +18,36 @@ from typing import Any
 from ciforge.cli.main import COMMANDS, run
 from ciforge.config.schema import config_schema
 from ciforge.plan.model import plan_schema
+from ciforge.results.model import Images, Smoke, result_schema
 
 _WIDTH = "90"
 _MARKER = re.compile(r"<!-- ciforge-(help|commands|schema):? ?(\w*) -->")
 
 # Where the schema has no description of a field, or one that says too little.
 _MORE = {
+    "BuiltImage.action": "whether it was built now, or the registry held it",
+    "BuiltImage.service": "its name in the plan",
+    "Check.outcome": "what came of it",
+    "Check.message": "what was wrong, a sentence for people",
+    "Check.seconds": "how long the answer took",
+    "Config.helm": "the chart, for every environment",
+    "Config.pipeline": "the generated child pipeline",
+    "Images.ciforge": "the version that wrote it",
+    "Images.commit": "what was built; null without a commit",
+    "Images.images": "one entry per image of ours, sorted by name",
+    "Images.pushed": "false: they are in the engine alone",
+    "Images.version": "of this format",
+    "Smoke.ciforge": "the version that wrote it",
+    "Smoke.suites": "one entry per suite that was asked for",
+    "Smoke.version": "of this format",
+    "SuiteResult.checks": "its questions, in the order in which they were asked",
+    "SuiteResult.images": "what was under test",
+    "SuiteResult.seconds": "from start to verdict",
+    "SuiteResult.suite": "its name in the plan",
+    "SuiteResult.verdict": "`not run` is no green: the gate refuses it, unless told otherwise",
+    "TestedImage.service": "its name in the plan",
+    "TestedImage.digest": "null while it was not pushed",
+    "ServicePlan.port": "where it listens inside its container",
     "Counts.build": "services to build",
     "Counts.reuse": "services whose image is reused",
     "Counts.unaffected": "services that nothing changed for",
@@ -94,6 +118,8 @@ def _filled(match: re.Match[str]) -> str:
     schemas: dict[str, dict[str, Any]] = {
         "config": {"Config": config, **config["$defs"]},
         "plan": json.loads(json.dumps(plan_schema()["$defs"])),
+        "images": json.loads(json.dumps(result_schema(Images)["$defs"])),
+        "smoke": json.loads(json.dumps(result_schema(Smoke)["$defs"])),
     }
     known = {f"{name}.{key}" for s in schemas.values() for name in s for key in _fields(s[name])}
     if stale := _MORE.keys() - known:

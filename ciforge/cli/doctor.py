@@ -38,6 +38,20 @@ class Check:
     required: bool = False
 
 
+_STATIONS = (
+    (
+        "docker",
+        ["docker", "version", "--format", "client {{.Client.Version}}, engine {{.Server.Version}}"],
+        "build, smoke",
+        "install Docker and start it, or name an engine in DOCKER_HOST",
+    ),
+    ("buildx", ["docker", "buildx", "version"], "build", "install docker-buildx-plugin"),
+    ("compose", ["docker", "compose", "version"], "smoke", "install docker-compose-plugin"),
+    ("helm", ["helm", "version", "--short"], "deploy", "install Helm 4"),
+    ("kubectl", ["kubectl", "version", "--client"], "deploy", "install kubectl"),
+)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
@@ -61,6 +75,8 @@ def _checks(directory: Path) -> Iterator[Check]:
     yield _program(
         "node", ["node", "--version"], "graphs that no --graph FILE gives", "install Node.js 20.19+"
     )
+    for name, argv, needed_for, fix in _STATIONS:
+        yield _program(name, argv, needed_for, fix)
     yield _token()
 
 

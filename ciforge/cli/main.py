@@ -31,7 +31,7 @@ COMMANDS = {
     "digest": "show what an image's build reads, as one digest and its entries",
     "graph": "show the project graph as text, JSON, DOT or Mermaid",
     "doctor": "say what is installed, and what is missing for which command",
-    "schema": "print the JSON Schema of ciforge.yaml or of plan.json",
+    "schema": "print the JSON Schema of ciforge.yaml or of a file that ciforge writes",
     "completion": "print a completion script for bash, zsh or tcsh",
 }
 
@@ -82,7 +82,10 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
         "  ciforge plan                          what would happen to what I have here\n"
         "  ciforge affected --base main          what Nx calls affected\n"
         "  ciforge affected --why web            the shortest way from the change to web\n"
-        "  ciforge digest web --against main     why web would be built anew\n\n"
+        "  ciforge digest web --against main     why web would be built anew\n"
+        "  ciforge build --push -o images.json   build what the registry lacks\n"
+        "  ciforge smoke -o smoke.json           ask the images real questions\n"
+        "  ciforge deploy staging                release them, or say why not\n\n"
         "Exit codes: 0 done, or the verdict is yes; 1 the verdict is no; 2 wrong usage,\n"
         "configuration or input; 3 something outside is missing or down; 70 a bug.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,4 +1,7 @@
-"""Print a JSON Schema: of ciforge.yaml, for editors, or of plan.json, for whoever reads plans."""
+"""Print a JSON Schema: of ciforge.yaml, for editors, or of a file that ciforge writes.
+
+config is ciforge.yaml; plan, images and smoke are plan.json, images.json and smoke.json.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,11 @@ examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "of", nargs="?", choices=["config", "plan"], default="config", help="default: config"
+        "of",
+        nargs="?",
+        choices=["config", "plan", "images", "smoke"],
+        default="config",
+        help="default: config",
     )
 
 
@@ -25,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
         from ciforge.plan.model import plan_schema
 
         print_json(plan_schema())
+    elif arguments.of in ("images", "smoke"):
+        from ciforge.results.model import Images, Smoke, result_schema
+
+        print_json(result_schema(Images if arguments.of == "images" else Smoke))
     else:
         from ciforge.config.schema import config_schema
 

@@ -85,3 +85,16 @@ class Smoke(Struct, frozen=True, kw_only=True):
     plan: Annotated[Sha256, Meta(description="of the bytes of plan.json")]
     images: Annotated[Sha256 | None, Meta(description="of the bytes of images.json")]
     suites: list[SuiteResult]
+
+
+def result_schema(kind: type[Images] | type[Smoke]) -> dict[str, object]:
+    """The JSON Schema (2020-12) of images.json or smoke.json."""
+    import msgspec
+
+    name = kind.__name__.lower()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"https://ciforge.dev/schema/{name}-1.json",
+        "title": f"ciforge {name}",
+        **msgspec.json.schema(kind),
+    }
