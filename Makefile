@@ -8,10 +8,11 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+DURING := $(BIN)/python -m tests.infra during --
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 3; }
@@ -29,7 +30,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 demo: $(VENV)/run.stamp ## plan a real change in examples/all-erp (no node, no Docker)
 	@$(BIN)/python examples/demo.py
 
-test: lint test-fast test-node test-registry docs ## everything that .ci/run runs
+test: lint test-fast test-node test-docker docs ## everything that .ci/run runs
 
 test-fast: $(VENV)/dev.stamp ## tests without node and Docker, under 60 s
 	$(BIN)/pytest -q -n auto -m "not node and not docker" --cov --cov-report=term:skip-covered
@@ -37,13 +38,17 @@ test-fast: $(VENV)/dev.stamp ## tests without node and Docker, under 60 s
 test-node: $(VENV)/dev.stamp ## tests with real Nx and pnpm on examples/all-erp
 	$(BIN)/pytest -q -m "node"
 
-test-registry: $(VENV)/dev.stamp ## tests against a real registry with token login
-	$(BIN)/pytest -q -m "docker" tests/doors
+# One process: what it starts serves all its tests, and ends with it unless `make infra-up` ran.
+test-docker: $(VENV)/dev.stamp ## tests on a real engine, registry, cluster: each station, e2e, the ground
+	$(DURING) $(BIN)/pytest -q -m "docker"
+
+e2e: $(VENV)/dev.stamp ## a commit becomes a running release: the six proofs
+	$(DURING) $(BIN)/pytest -q -m "docker" tests/e2e
 
 test-infra: $(VENV)/dev.stamp ## tests of the proving ground itself: engine, images, Kubernetes
-	$(BIN)/pytest -q -m "docker" tests/infra
+	$(DURING) $(BIN)/pytest -q -m "docker" tests/infra
 
-infra-up infra-status infra-down: infra-%: $(VENV)/dev.stamp ## the proving ground: engine, registry, images
+infra-up infra-status infra-down: infra-%: $(VENV)/dev.stamp ## engine, registry, images, cluster, runner
 	@$(BIN)/python -m tests.infra $*
 
 lint: $(VENV)/dev.stamp ## ruff, mypy, the one-way rule of imports
@@ -71,4 +76,4 @@ lock: ## write the locked requirements anew
 clean: ## remove what was made here
 	rm -rf $(VENV) .coverage htmlcov site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-fast test-node test-registry test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean
+.PHONY: help demo test test-fast test-node test-docker e2e test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean

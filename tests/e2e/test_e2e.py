@@ -55,7 +55,7 @@ def _pods(cluster: Cluster) -> dict[str, Any]:
     """Service → its running pod. Pods that are going are none."""
     listed = cluster.kubectl("get", "pods", "--namespace", NAMESPACE, "--output=json")
     return {
-        pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod
+        pod["metadata"]["labels"]["app.kubernetes.io/name"]: pod
         for pod in json.loads(listed)["items"]
         if "deletionTimestamp" not in pod["metadata"] and _owner(pod) == "ReplicaSet"
     }

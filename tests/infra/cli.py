@@ -1,7 +1,11 @@
 """The proving ground by hand.
 
 python -m tests.infra up|status|down [component …]
+python -m tests.infra during -- COMMAND …
 eval "$(python -m tests.infra env)"
+
+`up` leaves them running until `down`. `during` starts all, runs the command and ends them again,
+unless somebody said `up`, or uses them still.
 """
 
 from __future__ import annotations
@@ -9,6 +13,8 @@ from __future__ import annotations
 import argparse
 import functools
 import shlex
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,10 +50,26 @@ COMPONENTS = {**CONTAINERS, **KUBERNETES}
 
 
 def up(names: Sequence[str]) -> None:
-    """All at once: each starts what it needs, and waits for whoever is at it already."""
-    started = time.monotonic()
     forget_lost_checkouts()
     lease.keep(here())
+    _start(names)
+
+
+def during(command: Sequence[str]) -> int:
+    """The command's exit code. What it needs lives as long as it, also when it is killed."""
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    forget_lost_checkouts()
+    with (
+        lease.held(here(), list(CONTAINERS.values())),
+        lease.held(Place.of_checkout(), list(KUBERNETES.values()), kept_by=here()),
+    ):
+        _start(list(COMPONENTS))
+        return subprocess.run(command).returncode
+
+
+def _start(names: Sequence[str]) -> None:
+    """All at once: each starts what it needs, and waits for whoever is at it already."""
+    started = time.monotonic()
     with ThreadPoolExecutor(max_workers=len(names)) as pool:
         running = {name: pool.submit(_timed(name, _starter(name))) for name in names}
     failures = [f"{name}: {run.exception()}" for name, run in running.items() if run.exception()]
@@ -98,9 +120,17 @@ def _timed(name: str, start: Callable[[], object]) -> Callable[[], None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.infra", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("action", choices=["up", "status", "down", "env"])
+    parser.add_argument("action", choices=["up", "status", "down", "during", "env"])
     parser.add_argument("components", nargs="*", metavar="component", help=", ".join(COMPONENTS))
     options = parser.parse_args(arguments)
+    if options.action == "during":
+        try:
+            return during(options.components)
+        except InfraError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 3
+        except KeyboardInterrupt:
+            return 130
     unknown = sorted(set(options.components) - set(COMPONENTS))
     if unknown:
         parser.error(f"no such component: {', '.join(unknown)}; there are {', '.join(COMPONENTS)}")

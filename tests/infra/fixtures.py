@@ -34,7 +34,6 @@ def place() -> Iterator[Place]:
 def cluster() -> Iterator[k8s_cluster.Cluster]:
     """The control plane, and pretended nodes; `namespace(…, real=True)` asks for `node` too."""
     held = Place.of_checkout()
-    held.open()
     # Who keeps the containers keeps the cluster: `up` starts both.
     with lease.held(held, [k8s_cluster, k8s_node], kept_by=here()):
         yield k8s_cluster.start(held)

@@ -35,7 +35,9 @@ class InfraError(Exception):
 
 def say(text: str, since: float | None = None) -> None:
     """One line of progress; with `since` (time.monotonic) also how long it took."""
-    print(text if since is None else f"{text} ({time.monotonic() - since:.1f} s)", flush=True)
+    # In one piece: components start side by side.
+    passed = "" if since is None else f" ({time.monotonic() - since:.1f} s)"
+    print(f"{text}{passed}\n", end="", flush=True)
 
 
 def write(path: Path, content: str, mode: int = 0o600) -> None:

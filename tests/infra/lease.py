@@ -27,6 +27,7 @@ def held(
     The kernel gives up the hold of a session that was killed, so the next one to end stops what
     that one left.
     """
+    place.open()
     with (place.folder / "sessions.lock").open("a") as sessions:
         fcntl.flock(sessions, fcntl.LOCK_SH)
         try:
