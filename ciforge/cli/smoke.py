@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ciforge.doors.docker import Environment
     from ciforge.plan.model import Plan, SmokePlan
     from ciforge.results.model import Images, Smoke, SuiteResult
-    from ciforge.smoke.suite import Around
+    from ciforge.smoke.stack import Around
 
 EXAMPLES = """\
 examples:
@@ -118,7 +118,8 @@ def _smoke(
     from ciforge.doors import docker
     from ciforge.doors.docker_login import docker_login
     from ciforge.doors.registry import find_login
-    from ciforge.smoke.suite import Around, prepare, run_suite
+    from ciforge.smoke.stack import Around, prepare
+    from ciforge.smoke.suite import run_suite
 
     host = plan.registry.host
     login = find_login(host, os.environ) if host else None
@@ -132,6 +133,7 @@ def _smoke(
             keep=arguments.keep,
             logs=arguments.logs,
         )
+        docker.check_compose(environment)
         # All that can be refused is refused before the first container starts.
         prepared = [prepare(suite, of, around) for suite, of in zip(suites, tested, strict=True)]
         docker.check_engine(environment)

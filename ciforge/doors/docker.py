@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -26,6 +27,7 @@ from ciforge.doors.process import ProcessError, run
 from ciforge.errors import InputError, OutsideError
 
 _QUICK = 30  # seconds for a question to the engine
+_OLDEST = (2, 25)  # understands !override
 _DOWN = 120  # seconds for taking a project away
 _PROJECT = "com.docker.compose.project"
 Environment = Mapping[str, str | None]
@@ -81,17 +83,12 @@ class Compose(DockerCompose):
     def model(self, where: str) -> dict[str, Any]:
         """The merged files as Compose understands them.
 
-        Raises InputError for what is wrong in them, OutsideError when Compose is missing.
+        Raises InputError for what is wrong in them (`where`: their names).
         """
         argv = [*self.docker_compose_command(), "config", "--format", "json"]
         try:
             found = json.loads(self._run_command(argv).stdout)
         except ProcessError as error:
-            if "is not a docker command" in error.stderr or "unknown" in error.stderr[:40]:
-                raise OutsideError(
-                    "docker compose is missing",
-                    hint="install the Compose plugin: docs.docker.com/compose/install",
-                ) from error
             raise InputError(
                 f"Compose can't use it: {last_line(error.stderr)}",
                 where=where,
@@ -122,6 +119,20 @@ class Compose(DockerCompose):
 
 def last_line(text: str) -> str:
     return text.strip().splitlines()[-1].strip() if text.strip() else "no reason given"
+
+
+def check_compose(environment: Environment) -> None:
+    """Raises OutsideError when Compose is missing, or too old for the override's tags."""
+    hint = "install the Compose plugin: docs.docker.com/compose/install"
+    try:
+        argv = ["docker", "compose", "version", "--short"]
+        version = run(argv, env=environment, timeout=_QUICK).decode().strip().removeprefix("v")
+    except ProcessError as error:
+        raise OutsideError("docker compose is missing", hint=hint) from error
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers < _OLDEST:
+        oldest = ".".join(str(part) for part in _OLDEST)
+        raise OutsideError(f"docker compose {version} is older than {oldest}", hint=hint)
 
 
 def check_engine(environment: Environment) -> None:

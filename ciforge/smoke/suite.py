@@ -1,95 +1,32 @@
-"""Brings one suite up, asks it, and takes it away again, whatever happens."""
+"""Runs one suite: starts it, asks it, and says what came of it."""
 
 from __future__ import annotations
 
-import re
-import secrets
-import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from ciforge.doors import docker, files
+from ciforge.doors import docker
 from ciforge.doors.process import ProcessError
-from ciforge.errors import InputError, OutsideError
-from ciforge.plan.model import SmokePlan
-from ciforge.results.model import Check, SuiteResult, TestedImage
+from ciforge.errors import OutsideError
+from ciforge.results.model import Check, SuiteResult
 from ciforge.smoke import model as models
 from ciforge.smoke.asking import Question, ask_all
 from ciforge.smoke.judge import last_lines, result, state_check
-from ciforge.smoke.override import Frame, override
-from ciforge.smoke.owner import LABEL, Owner, project_name
 from ciforge.smoke.questions import Address, ask, ask_ready
-from ciforge.smoke.recognise import QUESTIONS, Dependency, recognise
-from ciforge.smoke.select import Subject
+from ciforge.smoke.recognise import QUESTIONS
+from ciforge.smoke.stack import Around, Prepared, Stack, stack
 
 # Seconds that a dependency may take to answer, once it counts as healthy; without a health
 # check it may still be starting.
 _PATIENCE_HEALTHY = 30
 _PATIENCE_BLIND = 90
-
-
-@dataclass(frozen=True)
-class Around:
-    """What all suites share. `say`: shows progress. `logs`: where each container's log goes."""
-
-    directory: Path
-    environment: docker.Environment
-    say: Callable[[str], None]
-    host: str
-    pid: int
-    keep: bool = False
-    logs: Path | None = None
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A suite that is known to be startable: all that can be refused has been looked at."""
-
-    suite: SmokePlan
-    subjects: list[Subject]
-    files: list[Path]
-    model: dict[str, Any]
-    services: list[str]
-    project: str
-
-    @property
-    def images(self) -> list[TestedImage]:
-        known = models.services(self.model)
-        return [s.tested(s.reference or str(known[s.name].get("image"))) for s in self.subjects]
-
-    @property
-    def dependencies(self) -> list[Dependency]:
-        known = models.services(self.model)
-        ours = {s.name for s in self.subjects if s.reference is not None and s.ready is not None}
-        found = [recognise(name, known[name]) for name in self.services if name not in ours]
-        return [dependency for dependency in found if dependency is not None]
-
-
-def prepare(suite: SmokePlan, subjects: list[Subject], around: Around) -> Prepared:
-    """Reads the compose files. Raises InputError for what is wrong or missing in them."""
-    paths = [around.directory / name for name in suite.compose]
-    for path in paths:
-        if files.read_bytes(path) is None:
-            raise InputError(
-                f"there is no such file, which the smoke suite {suite.suite!r} starts",
-                where=str(path),
-                hint="write it, or name another in ciforge.yaml: smoke, compose",
-            )
-    where = ", ".join(suite.compose)
-    project = project_name(suite.suite, secrets.token_hex(4))
-    absolute = [path.resolve() for path in paths]
-    # Every profile: a service that a profile hides still has to be found by its name.
-    found = docker.Compose(around.directory, absolute, project, ["*"], (), around.environment)
-    model = found.model(where)
-    services = models.closure(model, suite.services, where)
-    return Prepared(suite, subjects, absolute, model, services, project)
+_HEARTBEAT = 15  # seconds between two signs of life while the containers start
 
 
 def run_suite(prepared: Prepared, around: Around) -> SuiteResult:
@@ -102,78 +39,16 @@ def run_suite(prepared: Prepared, around: Around) -> SuiteResult:
         reason = docker.without_gpu(around.environment)
         if reason is not None:
             return SuiteResult(suite=prepared.suite.suite, verdict="not run", reason=reason)
-    with _stack(prepared, around) as compose:
+    with stack(prepared, around) as compose:
         checks = _Run(prepared, around, compose, started).checks()
     # Without the cleaning up: it is no part of what was tested.
     return result(prepared.suite.suite, prepared.images, checks, compose.used)
 
 
-class _Stack(docker.Compose):
-    used = 0.0  # seconds from its start until everything was asked
-
-
-@contextmanager
-def _stack(prepared: Prepared, around: Around) -> Iterator[_Stack]:
-    bind, _ = docker.published_at()
-    until = 0 if around.keep else int(time.time()) + prepared.suite.timeout
-    owner = Owner(around.host, around.pid, docker.start_time(around.pid) or "", until)
-    text = override(
-        prepared.model,
-        prepared.services,
-        {s.name: s.reference for s in prepared.subjects if s.reference},
-        {s.name: s.port for s in prepared.subjects if s.ready},
-        Frame(prepared.project, {LABEL: owner.label()}, bind),
-    )
-    with tempfile.TemporaryDirectory(prefix="ciforge-smoke-") as folder:
-        extra = Path(folder) / "override.yml"
-        extra.write_text(text, encoding="utf-8")
-        compose = _Stack(
-            around.directory,
-            [*prepared.files, extra],
-            prepared.project,
-            ["gpu"] if prepared.suite.gpu else [],
-            prepared.suite.services,
-            around.environment,
-        )
-        try:
-            yield compose
-        finally:
-            with docker.undisturbed():
-                _take_away(compose, prepared, around)
-
-
-def _take_away(compose: _Stack, prepared: Prepared, around: Around) -> None:
-    name = prepared.suite.suite
-    compose.deadline = None
-    try:
-        if around.logs is not None:
-            _save_logs(compose, prepared, around, around.logs)
-        if around.keep:
-            around.say(
-                f"{name}: kept; remove it with: docker compose -p {prepared.project} down --volumes"
-            )
-            return
-        around.say(f"{name}: cleaning up")
-        docker.remove_project(prepared.project, around.environment)
-    except (OutsideError, InputError) as error:
-        # Not worth the verdict: the next run on this machine removes it.
-        around.say(f"{name}: {prepared.project} may be left over: {error}")
-
-
-def _save_logs(compose: _Stack, prepared: Prepared, around: Around, folder: Path) -> None:
-    hidden = models.secrets(prepared.model)
-    for container in compose.containers():
-        name = re.sub(r"[^\w.-]", "-", container.name.removeprefix(f"{prepared.project}-"))
-        log = models.mask(docker.log_of(container, around.environment), hidden)
-        files.write_atomically(
-            folder / prepared.suite.suite / f"{name}.log", log.encode("utf-8", "backslashreplace")
-        )
-
-
 class _Run:
     """One run of a suite, from the first container to the last answer."""
 
-    def __init__(self, prepared: Prepared, around: Around, compose: _Stack, started: float) -> None:
+    def __init__(self, prepared: Prepared, around: Around, compose: Stack, started: float) -> None:
         self.prepared, self.around, self.compose = prepared, around, compose
         self.suite, self.name = prepared.suite, prepared.suite.suite
         self.started, self.deadline = started, started + prepared.suite.timeout
@@ -203,7 +78,8 @@ class _Run:
         said, limit = "", None
         self.compose.deadline = self.deadline
         try:
-            self.compose.start()
+            with self._heartbeat():
+                self.compose.start()
         except ProcessError as error:
             said = error.stderr or error.message
         except OutsideError:
@@ -229,6 +105,28 @@ class _Run:
                     Check(name="starts", subject=self.name, outcome="failed", message=message)
                 )
         return checks
+
+    @contextmanager
+    def _heartbeat(self) -> Iterator[None]:
+        """Says now and then what is still waited for."""
+        over = threading.Event()
+
+        def tell() -> None:
+            while not over.wait(_HEARTBEAT):
+                with suppress(OutsideError):
+                    waiting = sorted(
+                        f"{c.service} ({c.health or c.state})"
+                        for c in self.compose.containers()
+                        if c.health == "starting" or c.state == "created"
+                    )
+                    names = ", ".join(waiting) or "images to be pulled"
+                    self.around.say(f"{self.name}: waiting for {names}")
+
+        threading.Thread(target=tell, daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
 
     def _detailed(self, container: docker.Container) -> docker.Container:
         if container.state == "running" and container.health in ("", "healthy"):
@@ -256,7 +154,9 @@ class _Run:
             healthy = container is not None and container.health == "healthy"
             patience = _PATIENCE_HEALTHY if healthy else _PATIENCE_BLIND
             call = partial(ask, dependency, address(dependency.service, dependency.port))
-            until = min(self.deadline, now + patience)
+            # A model takes its time to load, with or without a health check.
+            late = dependency.kind == "vllm"
+            until = self.deadline if late else min(self.deadline, now + patience)
             found.append(Question(QUESTIONS[dependency.kind], dependency.service, call, until))
         return found
 

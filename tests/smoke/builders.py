@@ -52,12 +52,12 @@ def suite(name: str, *services: str, **changes: Any) -> SmokePlan:
     return SmokePlan(**{**known, **changes})
 
 
-def plan(services: list[ServicePlan], suites: list[SmokePlan]) -> Plan:
+def plan(services: list[ServicePlan], suites: list[SmokePlan], host: str | None = None) -> Plan:
     return Plan(
         ciforge="0",
         head=Head(commit=None, ref=None, uncommitted=0),
         base=PlanBase(commit=None, rule="none", reason="none"),
-        registry=RegistryAnswer(host=None, prefix=None, asked=False, reason="none"),
+        registry=RegistryAnswer(host=host, prefix=None, asked=False, reason="none"),
         counts=Counts(build=len(services), reuse=0, unaffected=0),
         affected=[],
         services=services,

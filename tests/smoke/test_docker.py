@@ -33,7 +33,9 @@ _UP = "alone: running: ok"
 class Smoke:
     """`ciforge smoke` on the stack beside this file, with the files that it reads and writes."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], **image: Any) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], host: str | None = None, **image: Any
+    ) -> None:
         self.folder, self.environment = folder, dict(environment)
         plan = builders.plan(
             [builders.service(name) for name in _SERVICES],
@@ -44,6 +46,7 @@ class Smoke:
                 builders.suite("vectors", "search", timeout=120),
                 builders.suite("gpu", "assistant", gpu=True),
             ],
+            host,
         )
         data = encode_plan(plan)
         (folder / "plan.json").write_bytes(data)
@@ -223,6 +226,41 @@ def test_two_at_the_same_time_do_not_meet(smoke: Smoke) -> None:
     assert smoke.left() == []
 
 
+def test_a_pushed_image_is_pulled_by_digest_with_the_jobs_login(
+    tmp_path: Path, compose: Mapping[str, str], registry: Login, image_id: str
+) -> None:
+    name = f"{registry.image}/alone"
+    run(["docker", "tag", image_id, f"{name}:1"], environment=compose)
+    pushed = run(["docker", "push", f"{name}:1"], environment=compose)
+    digest = pushed.split("digest: ")[1].split()[0]
+    run(["docker", "rmi", "--no-prune", f"{name}:1"], environment=compose)
+    known = run(["docker", "images", "--quiet", "--digests", name], environment=compose)
+    assert known == ""
+    smoke = Smoke(tmp_path, compose, host=registry.address, image=name, digest=digest)
+    job = {
+        "CI_REGISTRY": registry.address,
+        "CI_REGISTRY_USER": registry.user,
+        "CI_REGISTRY_PASSWORD": registry.password,
+        "DOCKER_CONFIG": _logged_out(tmp_path, compose),
+    }
+
+    code, out, err = smoke.run("--suite", "alone", **job)
+
+    assert code == 0, err
+    assert smoke.suites()[0]["images"] == [
+        {"service": "alone", "reference": f"{name}@{digest}", "digest": digest}
+    ]
+    assert registry.password not in out + err
+
+
+def _logged_out(folder: Path, compose: Mapping[str, str]) -> str:
+    """A Docker configuration with the plugins and no login."""
+    (folder / "config").mkdir()
+    plugins = Path(compose["DOCKER_CONFIG"]) / "cli-plugins"
+    (folder / "config" / "cli-plugins").symlink_to(plugins)
+    return str(folder / "config")
+
+
 def test_an_image_that_is_nowhere_and_a_registry_that_refuses(
     tmp_path: Path, compose: Mapping[str, str], registry: Login, image_id: str
 ) -> None:
@@ -233,10 +271,7 @@ def test_an_image_that_is_nowhere_and_a_registry_that_refuses(
     assert code == 3
     assert "an image is nowhere" in err
 
-    plugins = Path(compose["DOCKER_CONFIG"]) / "cli-plugins"
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "cli-plugins").symlink_to(plugins)
-    code, _, err = smoke.run("--suite", "alone", DOCKER_CONFIG=str(tmp_path / "config"))
+    code, _, err = smoke.run("--suite", "alone", DOCKER_CONFIG=_logged_out(tmp_path, compose))
     assert code == 3
     assert "the registry refuses to give an image" in err
     assert smoke.left() == []
