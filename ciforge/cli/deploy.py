@@ -224,7 +224,7 @@ def _finish(arguments: argparse.Namespace, deployment: Deployment) -> int:
         return EXIT_OK
     if deployment.outcome != "refused":
         name = style("ciforge: error:", "red", sys.stderr)
-        print_error(f"{name} {escape(deployment.environment)} was not deployed")
+        print_error(f"{name} {report.headline(deployment)}")
         for line in report.why(deployment):
             print_error(f"  {line}")
         print_error("  mend the service or its settings, and let the pipeline run again")

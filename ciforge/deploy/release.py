@@ -10,6 +10,7 @@ import json
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager as Context
 from contextlib import contextmanager, nullcontext
@@ -20,11 +21,12 @@ from ciforge.deploy.lock import Lock
 from ciforge.deploy.model import Outcome
 from ciforge.deploy.released import Released, ask
 from ciforge.deploy.watch import Trouble, Watch, settle
-from ciforge.doors.helm import Helm
+from ciforge.doors.helm import BusyError, Helm
 from ciforge.doors.kubernetes import Kubectl
 from ciforge.doors.process import ProcessError
 from ciforge.errors import OutsideError
 
+_TRIES, _PAUSE = 5, 3.0  # seconds between; Helm itself waits some ten for a cluster
 _HURRY = 60  # seconds for a way back after a signal: whoever sent it waits
 
 
@@ -70,7 +72,9 @@ class Station:
             try:
                 with _values(rollout) as values:
                     self.helm.upgrade(rollout.chart, values, rollout.timeout)
-            except ProcessError as error:
+            except BusyError:
+                raise
+            except OutsideError as error:
                 watch.look()
                 failed, trouble = helm_words(error), watch.trouble()
             except Exception:
@@ -116,7 +120,7 @@ class Station:
     ) -> Result:
         """After a failure. Raises OutsideError when somebody else has the release by now."""
         _still_ours(lock, self.helm.release)
-        now = ask(self.helm)
+        now = self._ask_patiently()
         number = now.last.revision if now.last else None
         if now.last == before.last:
             return Result("failed", f"{failed}; nothing was changed", number, trouble)
@@ -125,11 +129,21 @@ class Station:
             return Result("failed", f"{reason} (the next deploy goes on from it)", number, trouble)
         try:
             done = self._undo(before, timeout)
-        except ProcessError as error:
+        except OutsideError as error:
             reason = f"{failed}; and going back failed: {helm_words(error)}"
             return Result("failed", reason, number, trouble)
         last = ask(self.helm).last
         return Result("rolled back", f"{failed}; {done}", last.revision if last else None, trouble)
+
+    def _ask_patiently(self) -> Released:
+        """The API server may be what failed, and be back soon."""
+        for _ in range(_TRIES):
+            try:
+                return ask(self.helm)
+            except OutsideError as error:
+                self.say(f"{error}; trying again")
+                time.sleep(_PAUSE)
+        return ask(self.helm)
 
     def _go_back_in_a_hurry(self, before: Released, lock: Lock) -> None:
         """After a signal: Helm has ended. Further signals wait until this is done."""
@@ -142,8 +156,10 @@ class Station:
                 self.say(f"could not go back: {error}; the next deploy will")
 
 
-def helm_words(error: ProcessError) -> str:
+def helm_words(error: OutsideError) -> str:
     """What Helm said of its failure, in one line."""
+    if not isinstance(error, ProcessError):
+        return str(error)
     lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
     start = next((i for i, line in enumerate(lines) if line.startswith("Error:")), 0)
     words = "; ".join(lines[start:]).removeprefix("Error: ") or str(error)

@@ -30,12 +30,19 @@ def changes(result: Deployment) -> Iterable[str]:
         yield f"  {escape(change.service):{width}}  {what}"
 
 
+def headline(result: Deployment) -> str:
+    """The error in one line: with the pod that failed and its reason, when one is known."""
+    cause = result.trouble[0].describe() if result.trouble else result.reason
+    return escape(f"{result.environment} was not deployed: {cause}")
+
+
 def why(result: Deployment, *, pods: int = 3) -> Iterable[str]:
-    """The pods that failed, each with its last log lines."""
-    for trouble in result.trouble[:pods]:
-        yield escape(trouble.describe())
+    """The last log lines of the pod in the headline, then the other pods that failed."""
+    for number, trouble in enumerate(result.trouble[:pods]):
+        if number:
+            yield escape(trouble.describe())
         for line in trouble.log[-10:]:
             yield f"  | {escape(line)}"
     more = len(result.trouble) - pods
     if more > 0:
-        yield f"and {more} more (deploy.json has all: -o deploy.json)"
+        yield f"and {more} more (all are in deploy.json: -o deploy.json)"

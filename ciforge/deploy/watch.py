@@ -39,12 +39,15 @@ class Trouble:
 
     def describe(self) -> str:
         """One line: what of which pod, and why."""
-        parts = [", ".join(self.reasons)]
+        telling = [reason for reason in self.reasons if reason != "Error"]
+        parts = [", ".join(telling)]
         if self.exit_code is not None:
             parts.append(f"exit code {self.exit_code}")
         if self.restarts:
             parts.append(f"{self.restarts} restart" + ("s" if self.restarts > 1 else ""))
-        told = self.message or (self.events[-1] if self.events else "")
+        told = self.message
+        if not told and self.exit_code is None and self.events:
+            told = self.events[-1]
         what = ", ".join(part for part in parts if part)
         return f"pod {self.pod}: {what}" + (f": {told}" if told and what else told)
 

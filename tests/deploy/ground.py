@@ -81,7 +81,7 @@ class Shop:
     values: dict[str, Any] = field(default_factory=dict)
 
     def prepare(self, *, real: bool = False, labels: Mapping[str, str] | None = None) -> None:
-        shutil.copytree(_CHART, self.folder / "chart")
+        shutil.copytree(_CHART, self.folder / "chart", dirs_exist_ok=True)
         cluster = self.ground.cluster
         cluster.namespace(self.namespace, real=real, labels=labels)
         login = self.ground.login
@@ -133,6 +133,24 @@ class Shop:
             text=True,
             env=self.ground.environment(self.folder) | env,
             timeout=120,
+        )
+
+    def gate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "ciforge",
+                "-C",
+                str(self.folder),
+                "gate",
+                "staging",
+                *arguments,
+            ],
+            capture_output=True,
+            text=True,
+            env=self.ground.environment(self.folder),
+            timeout=60,
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -1,0 +1,81 @@
+"""What is pure: which revision is good, which pods count, how trouble is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ciforge.deploy.released import digests_of, last_good
+from ciforge.deploy.watch import Trouble, _newest, _state
+from ciforge.doors.helm import Revision
+
+
+def _history(*lines: tuple[str, str]) -> list[Revision]:
+    return [Revision(n, status, words) for n, (status, words) in enumerate(lines, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "good"),
+    [
+        ([], None),
+        ([("failed", "Release failed: x")], None),
+        ([("pending-install", "Initial install underway")], None),
+        ([("deployed", "Install complete")], 1),
+        ([("deployed", "Install complete"), ("pending-upgrade", "Preparing upgrade")], 1),
+        ([("superseded", "Install complete"), ("failed", "Upgrade failed: x")], 1),
+        (
+            [("superseded", "Install complete"), ("failed", "no"), ("deployed", "Rollback to 1")],
+            3,
+        ),
+        ([("superseded", "Install complete"), ("superseded", 'Upgrade "a" failed: no')], 1),
+    ],
+)
+def test_the_last_good_revision(lines: list[tuple[str, str]], good: int | None) -> None:
+    found = last_good(_history(*lines))
+    assert (found.revision if found else None) == good
+
+
+@pytest.mark.parametrize(
+    "values",
+    [None, [], {"services": None}, {"services": {"a": 1}}, {"services": {"a": {"image": "x"}}}],
+)
+def test_values_of_another_chart_tell_no_digests(values: object) -> None:
+    assert digests_of(values) == {}
+
+
+def test_values_of_ours_tell_digests() -> None:
+    values = {"services": {"b": {"image": {"digest": "sha256:2"}}, "a": {"image": {"digest": ""}}}}
+    assert digests_of(values) == {"b": "sha256:2"}
+
+
+def test_only_the_newest_replica_set_of_a_deployment_counts() -> None:
+    def replica_set(uid: str, number: str, deployment: str) -> dict[str, Any]:
+        return {
+            "kind": "ReplicaSet",
+            "metadata": {
+                "uid": uid,
+                "annotations": {"deployment.kubernetes.io/revision": number},
+                "ownerReferences": [{"kind": "Deployment", "uid": deployment}],
+            },
+        }
+
+    sets = [replica_set("old", "9", "d"), replica_set("new", "10", "d")]
+    assert _newest([*sets, replica_set("other", "1", "e")]) == {"new", "other"}
+
+
+def test_trouble_in_one_line() -> None:
+    crashed = Trouble("web-1", "web", ("Error", "CrashLoopBackOff"), exit_code=1, restarts=2)
+    assert crashed.describe() == "pod web-1: CrashLoopBackOff, exit code 1, 2 restarts"
+    pull = Trouble("web-1", "web", ("ErrImagePull",), message="401 Unauthorized")
+    assert pull.describe() == "pod web-1: ErrImagePull: 401 Unauthorized"
+    unready = Trouble("web-1", message="Unhealthy: 503")
+    assert unready.describe() == "pod web-1: Unhealthy: 503"
+
+
+def test_states_in_words() -> None:
+    assert _state({"status": {"phase": "Pending"}}) == "starting"
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
+    assert _state({"status": ready}) == "ready"
+    crash = {"containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}
+    assert _state({"status": crash}) == "CrashLoopBackOff"
