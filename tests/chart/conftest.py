@@ -80,7 +80,7 @@ class Chart:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         # Each test has a HOME of its own; what was built before serves them all.
