@@ -98,7 +98,6 @@ def _smoke(
     suites: list[SmokePlan],
 ) -> Smoke:
     from ciforge.results.model import Smoke
-    from ciforge.smoke.select import subjects
 
     def whole(results: list[SuiteResult]) -> Smoke:
         return Smoke(
@@ -110,7 +109,6 @@ def _smoke(
 
     if not suites:
         return whole([])
-    tested = [subjects(suite, plan, images, str(arguments.images)) for suite in suites]
     directory = arguments.directory.resolve()
     if not directory.is_dir():
         raise InputError("no such directory", where=str(directory), hint="mend -C")
@@ -135,7 +133,8 @@ def _smoke(
         )
         docker.check_compose(environment)
         # All that can be refused is refused before the first container starts.
-        prepared = [prepare(suite, of, around) for suite, of in zip(suites, tested, strict=True)]
+        name = str(arguments.images)
+        prepared = [prepare(suite, plan, images, name, around) for suite in suites]
         docker.check_engine(environment)
         _remove_leftovers(around, environment)
         results: list[SuiteResult] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ciforge.errors import InputError
@@ -73,6 +73,24 @@ def subjects(suite: SmokePlan, plan: Plan, images: Images | None, name: str) -> 
             )
         found.append(_subject(planned[service], built.get(service), name))
     return found
+
+
+def companions(
+    started: Iterable[str], suite: SmokePlan, plan: Plan, images: Images | None, name: str
+) -> dict[str, str]:
+    """The exact images of services of ours that are `started` only because others need them.
+
+    They aren't tested here, but an unknown image of them would make the test one of something
+    else. Raises InputError as `subjects` does.
+    """
+    built = {image.service: image for image in images.images} if images else {}
+    wanted = set(started) - set(suite.services)
+    found = [
+        _subject(service, built.get(service.name), name)
+        for service in plan.services
+        if service.name in wanted and service.kind != "image"
+    ]
+    return {subject.name: subject.reference for subject in found if subject.reference}
 
 
 def _subject(planned: ServicePlan, image: BuiltImage | None, name: str) -> Subject:

@@ -14,13 +14,13 @@ from typing import Any
 
 from ciforge.doors import docker, files
 from ciforge.errors import InputError, OutsideError
-from ciforge.plan.model import SmokePlan
-from ciforge.results.model import TestedImage
+from ciforge.plan.model import Plan, SmokePlan
+from ciforge.results.model import Images, TestedImage
 from ciforge.smoke import model as models
 from ciforge.smoke.override import Frame, override
 from ciforge.smoke.owner import LABEL, Owner, project_name
 from ciforge.smoke.recognise import Dependency, recognise
-from ciforge.smoke.select import Subject
+from ciforge.smoke.select import Subject, companions, subjects
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,17 @@ class Prepared:
 
     suite: SmokePlan
     subjects: list[Subject]
+    companions: dict[str, str]
     files: list[Path]
     model: dict[str, Any]
     services: list[str]
     project: str
+
+    @property
+    def references(self) -> dict[str, str]:
+        """The exact images of the services of ours, tested or needed by those."""
+        tested = {s.name: s.reference for s in self.subjects if s.reference}
+        return {**self.companions, **tested}
 
     @property
     def images(self) -> list[TestedImage]:
@@ -55,13 +62,19 @@ class Prepared:
     @property
     def dependencies(self) -> list[Dependency]:
         known = models.services(self.model)
-        ours = {s.name for s in self.subjects if s.reference is not None and s.ready is not None}
+        ours = set(self.companions) | {s.name for s in self.subjects if s.ready is not None}
         found = [recognise(name, known[name]) for name in self.services if name not in ours]
         return [dependency for dependency in found if dependency is not None]
 
 
-def prepare(suite: SmokePlan, subjects: list[Subject], around: Around) -> Prepared:
-    """Reads the compose files. Raises InputError for what is wrong or missing in them."""
+def prepare(
+    suite: SmokePlan, plan: Plan, images: Images | None, name: str, around: Around
+) -> Prepared:
+    """Reads the compose files and finds each image in images.json (`name`).
+
+    Raises InputError for what is wrong or missing in one of them.
+    """
+    tested = subjects(suite, plan, images, name)
     paths = [around.directory / name for name in suite.compose]
     for path in paths:
         if files.read_bytes(path) is None:
@@ -77,7 +90,8 @@ def prepare(suite: SmokePlan, subjects: list[Subject], around: Around) -> Prepar
     found = docker.Compose(around.directory, absolute, project, ["*"], (), around.environment)
     model = found.model(where)
     services = models.closure(model, suite.services, where)
-    return Prepared(suite, subjects, absolute, model, services, project)
+    others = companions(services, suite, plan, images, name)
+    return Prepared(suite, tested, others, absolute, model, services, project)
 
 
 class Stack(docker.Compose):
@@ -92,7 +106,7 @@ def stack(prepared: Prepared, around: Around) -> Iterator[Stack]:
     text = override(
         prepared.model,
         prepared.services,
-        {s.name: s.reference for s in prepared.subjects if s.reference},
+        prepared.references,
         {s.name: s.port for s in prepared.subjects if s.ready},
         Frame(prepared.project, {LABEL: owner.label()}, bind),
     )

@@ -95,7 +95,7 @@ class _Run:
             self._show(check)
         if said and not any(check.outcome == "failed" for check in checks):
             benign = containers and all(c.outcome == "passed" for c in checks) and limit is None
-            problem = docker.pull_problem(said, [i.reference for i in self.prepared.images])
+            problem = docker.pull_problem(said, self.prepared.references.values())
             if problem is not None:
                 raise problem
             # Compose counts a migration that has ended as a fault; it is none.

@@ -15,7 +15,7 @@ from ciforge.smoke.model import closure, mask, ran_to_end, secrets
 from ciforge.smoke.override import Frame, override
 from ciforge.smoke.owner import Owner, project_name, stale
 from ciforge.smoke.recognise import recognise
-from ciforge.smoke.select import check_origin, chosen_suites, subjects
+from ciforge.smoke.select import check_origin, chosen_suites, companions, subjects
 from tests.smoke.builders import PLAN_SHA, built, digest, images, plan, service, suite
 
 # Which suites, which images
@@ -69,6 +69,18 @@ def test_images_are_taken_by_digest_or_by_the_engines_id_and_ready_ones_as_plann
         f"h:5000/vllm@{digest('d')}",
     ]
     assert [s.ready for s in found] == ["/health/ready", "/health/ready", None]
+
+
+def test_services_of_ours_that_others_need_get_their_exact_image_too() -> None:
+    tested = suite("default", "web")
+    made = plan([service("web"), service("api"), service("vllm", kind="image")], [tested])
+    started = ["api", "db", "vllm", "web"]
+
+    found = companions(started, tested, made, images(built("web"), built("api")), "i.json")
+
+    assert found == {"api": f"registry.example/erp/api@{digest('b')}"}
+    with pytest.raises(InputError, match="has no image of 'api'"):
+        companions(started, tested, made, images(built("web")), "i.json")
 
 
 # The compose model
