@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ciforge.gate.decide import deploy_plan
 
     started = time.monotonic()
-    evidence = read_evidence(arguments.directory, arguments.plan, arguments.images, arguments.smoke)
+    evidence = read_evidence(arguments.plan, arguments.images, arguments.smoke)
     deploy = deploy_plan(evidence.plan, arguments.environment)
     helm = Helm(deploy.release, deploy.namespace, arguments.kube_context)
     released = ask(helm)
@@ -159,6 +159,10 @@ def _rollout(arguments: argparse.Namespace, deploy: DeployPlan, decision: Decisi
     from ciforge.deploy.release import Rollout
 
     folder: Path = arguments.directory
+    if not (folder / deploy.chart).exists():
+        from ciforge.collect.workspace import open_root
+
+        folder = open_root(folder).path
     chart = folder / deploy.chart
     if not (chart / "Chart.yaml").is_file():
         raise InputError(

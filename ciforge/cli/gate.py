@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ciforge.gate import report
     from ciforge.gate.decide import deploy_plan
 
-    evidence = read_evidence(arguments.directory, arguments.plan, arguments.images, arguments.smoke)
+    evidence = read_evidence(arguments.plan, arguments.images, arguments.smoke)
     deploy_plan(evidence.plan, arguments.environment)  # a wrong name is told before anything else
     decision = evidence.decide(
         arguments.environment,
@@ -108,7 +108,7 @@ def _released(arguments: argparse.Namespace, plan: Plan) -> Mapping[str, str] | 
         return ask(Helm(deploy.release, deploy.namespace, arguments.kube_context)).digests
     from ciforge.doors.files import read_bytes
 
-    data = read_bytes(arguments.directory / what, pipe=True)
+    data = read_bytes(Path(what), pipe=True)
     if data is None:
         raise InputError(
             "no such file", where=what, hint="--released takes 'cluster', 'none' or a file"

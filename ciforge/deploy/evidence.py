@@ -51,25 +51,20 @@ class Evidence:
         return replace(decision, refusals=tuple(_gone(self.plan, decision, env)))
 
 
-def read_evidence(folder: Path, plan: Path, images: Path, smokes: Sequence[str] | None) -> Evidence:
-    """Reads them below `folder`. `smokes` are names or globs; None: each smoke*.json that is there.
+def read_evidence(plan: Path, images: Path, smokes: Sequence[str] | None) -> Evidence:
+    """Reads them, from the current folder on. `smokes` are names or globs; None: smoke*.json.
 
     Raises InputError for a file that is missing, of another version, or broken.
     """
-    plan_bytes = _read(folder / plan, "ciforge plan --format json -o plan.json")
-    images_bytes = _read(folder / images, "ciforge build --push -o images.json")
-    named = sorted(folder.glob("smoke*.json")) if smokes is None else _named(folder, smokes)
+    plan_bytes = _read(plan, "ciforge plan --format json -o plan.json")
+    images_bytes = _read(images, "ciforge build --push -o images.json")
+    named = _named(["smoke*.json"] if smokes is None else smokes)
     return Evidence(
         decode_plan(plan_bytes, str(plan)),
         sha256_of(plan_bytes),
         decode_images(images_bytes, str(images)),
         sha256_of(images_bytes),
-        {
-            str(path.relative_to(folder) if path.is_relative_to(folder) else path): _decoded(
-                path, decode_smoke
-            )
-            for path in named
-        },
+        {str(path): _decoded(path, decode_smoke) for path in named},
     )
 
 
@@ -77,15 +72,19 @@ def _decoded(path: Path, decode: Callable[[bytes, str], _T]) -> _T:
     return decode(_read(path, "ciforge smoke -o smoke.json"), str(path))
 
 
-def _named(folder: Path, patterns: Sequence[str]) -> list[Path]:
+def _named(patterns: Sequence[str]) -> list[Path]:
     found: set[Path] = set()
     for pattern in patterns:
         if not any(c in pattern for c in "*?["):
-            found.add(folder / pattern)
-        elif Path(pattern).is_absolute():
-            found.update(Path("/").glob(pattern.lstrip("/")))
-        else:
-            found.update(folder.glob(pattern))
+            found.add(Path(pattern))
+            continue
+        folder = Path("/") if pattern.startswith("/") else Path()
+        try:
+            found.update(folder.glob(pattern.lstrip("/")))
+        except ValueError as error:
+            raise InputError(
+                f"{pattern!r} (--smoke) is no glob: {error}", hint="'smoke*.json' is one"
+            ) from error
     return sorted(found)
 
 

@@ -122,7 +122,7 @@ class Shop:
 
     def command(self, *arguments: str) -> list[str]:
         return [
-            *(sys.executable, "-m", "ciforge", "-C", str(self.folder)),
+            *(sys.executable, "-m", "ciforge"),
             *("deploy", "staging", "-o", str(self.folder / "deploy.json"), *arguments),
         ]
 
@@ -131,6 +131,7 @@ class Shop:
             self.command("--settle", "0", *arguments),
             capture_output=True,
             text=True,
+            cwd=self.folder,
             env=self.ground.environment(self.folder) | env,
             timeout=120,
         )
@@ -149,6 +150,7 @@ class Shop:
             ],
             capture_output=True,
             text=True,
+            cwd=self.folder,
             env=self.ground.environment(self.folder),
             timeout=60,
         )
@@ -159,6 +161,7 @@ class Shop:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            cwd=self.folder,
             env=self.ground.environment(self.folder),
             start_new_session=True,
         )

@@ -12,13 +12,14 @@ from tests.gate.chain import image, plan, sha, write
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
     write(tmp_path, plan(), [image("api"), image("web")])
     return tmp_path
 
 
 def _gate(folder: Path, *arguments: str) -> int:
-    return run(["-C", str(folder), "gate", *arguments, "--offline"])
+    return run(["gate", *arguments, "--offline"])
 
 
 def test_open(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,6 +79,7 @@ def test_a_missing_smoke_closes_and_a_named_one_is_an_error(folder: Path) -> Non
     assert _gate(folder, "staging", "--smoke", "smoke.json") == 2
     assert _gate(folder, "staging", "--smoke", "res*.json") == 0
     assert _gate(folder, "staging", "--smoke", str(folder / "res*.json")) == 0
+    assert _gate(folder, "staging", "--smoke", "**x") == 2
 
 
 def test_an_unknown_environment(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,9 +99,9 @@ def test_released_values_count_as_tested(folder: Path) -> None:
 
 
 def test_a_registry_that_is_down_is_no_verdict(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host = "127.0.0.1:1"
-    write(tmp_path, plan(host=host), [image("api", host=host), image("web", host=host)])
-    assert run(["-C", str(tmp_path), "gate", "staging"]) == 3
+    write(folder, plan(host=host), [image("api", host=host), image("web", host=host)])
+    assert run(["gate", "staging"]) == 3
     assert "can't be reached" in capsys.readouterr().err
