@@ -10,9 +10,7 @@ from ciforge.deploy.watch import Trouble
 
 DEPLOY_VERSION = 1
 
-Outcome = Literal[
-    "deployed", "nothing to do", "would deploy", "refused", "rolled back", "failed", "interrupted"
-]
+Outcome = Literal["deployed", "nothing to do", "would deploy", "refused", "rolled back", "failed"]
 
 
 class Change(Struct, frozen=True, kw_only=True):
