@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ciforge.errors import InputError
@@ -42,6 +42,20 @@ def closure(model: Model, names: Iterable[str], where: str) -> list[str]:
         found.add(name)
         waiting.extend(known[name].get("depends_on") or {})
     return sorted(found)
+
+
+def owners(model: Model, started: Iterable[str], ours: Collection[str]) -> dict[str, str]:
+    """Which service of `ours` each started one runs the image of: itself, or its migration.
+
+    A service with another name is recognised by its image: the same in the compose files.
+    """
+    known = services(model)
+    by_image = {known[name].get("image"): name for name in sorted(ours) if name in known}
+    by_image.pop(None, None)
+    found = {
+        name: name if name in ours else by_image.get(known[name].get("image")) for name in started
+    }
+    return {name: owner for name, owner in found.items() if owner is not None}
 
 
 def ran_to_end(model: Model) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ciforge.errors import InputError
@@ -75,22 +75,21 @@ def subjects(suite: SmokePlan, plan: Plan, images: Images | None, name: str) -> 
     return found
 
 
-def companions(
-    started: Iterable[str], suite: SmokePlan, plan: Plan, images: Images | None, name: str
+def exact_images(
+    owners: Mapping[str, str], plan: Plan, images: Images | None, name: str
 ) -> dict[str, str]:
-    """The exact images of services of ours that are `started` only because others need them.
+    """The exact image of each compose service that runs one of ours, tested or needed by those.
 
-    They aren't tested here, but an unknown image of them would make the test one of something
-    else. Raises InputError as `subjects` does.
+    `owners`: compose service to service of ours. With an unknown image the test would be one of
+    something else. Raises InputError as `subjects` does.
     """
+    planned = {service.name: service for service in plan.services}
     built = {image.service: image for image in images.images} if images else {}
-    wanted = set(started) - set(suite.services)
-    found = [
-        _subject(service, built.get(service.name), name)
-        for service in plan.services
-        if service.name in wanted and service.kind != "image"
-    ]
-    return {subject.name: subject.reference for subject in found if subject.reference}
+    found = {
+        started: _subject(planned[owner], built.get(owner), name).reference
+        for started, owner in owners.items()
+    }
+    return {started: reference for started, reference in found.items() if reference}
 
 
 def _subject(planned: ServicePlan, image: BuiltImage | None, name: str) -> Subject:

@@ -20,7 +20,7 @@ from ciforge.smoke import model as models
 from ciforge.smoke.override import Frame, override
 from ciforge.smoke.owner import LABEL, Owner, project_name
 from ciforge.smoke.recognise import Dependency, recognise
-from ciforge.smoke.select import Subject, companions, subjects
+from ciforge.smoke.select import Subject, exact_images, subjects
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,18 @@ class Around:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A suite that is known to be startable: all that can be refused has been looked at."""
+    """A suite that is known to be startable: all that can be refused has been looked at.
+
+    `references`: the exact images of the compose services that run ours.
+    """
 
     suite: SmokePlan
     subjects: list[Subject]
-    companions: dict[str, str]
+    references: dict[str, str]
     files: list[Path]
     model: dict[str, Any]
     services: list[str]
     project: str
-
-    @property
-    def references(self) -> dict[str, str]:
-        """The exact images of the services of ours, tested or needed by those."""
-        tested = {s.name: s.reference for s in self.subjects if s.reference}
-        return {**self.companions, **tested}
 
     @property
     def images(self) -> list[TestedImage]:
@@ -62,8 +59,8 @@ class Prepared:
     @property
     def dependencies(self) -> list[Dependency]:
         known = models.services(self.model)
-        ours = set(self.companions) | {s.name for s in self.subjects if s.ready is not None}
-        found = [recognise(name, known[name]) for name in self.services if name not in ours]
+        asked = {s.name for s in self.subjects if s.ready is not None}
+        found = [recognise(name, known[name]) for name in self.services if name not in asked]
         return [dependency for dependency in found if dependency is not None]
 
 
@@ -90,8 +87,11 @@ def prepare(
     found = docker.Compose(around.directory, absolute, project, ["*"], (), around.environment)
     model = found.model(where)
     services = models.closure(model, suite.services, where)
-    others = companions(services, suite, plan, images, name)
-    return Prepared(suite, tested, others, absolute, model, services, project)
+    ours = {service.name for service in plan.services if service.kind != "image"}
+    owners = models.owners(model, services, ours)
+    exact = exact_images(owners, plan, images, name)
+    exact |= {s.name: s.reference for s in tested if s.reference}
+    return Prepared(suite, tested, exact, absolute, model, services, project)
 
 
 class Stack(docker.Compose):

@@ -11,11 +11,11 @@ import yaml
 from ciforge.errors import InputError
 from ciforge.results.model import Check, Smoke, SuiteResult
 from ciforge.smoke.junit import junit
-from ciforge.smoke.model import closure, mask, ran_to_end, secrets
+from ciforge.smoke.model import closure, mask, owners, ran_to_end, secrets
 from ciforge.smoke.override import Frame, override
 from ciforge.smoke.owner import Owner, project_name, stale
 from ciforge.smoke.recognise import recognise
-from ciforge.smoke.select import check_origin, chosen_suites, companions, subjects
+from ciforge.smoke.select import check_origin, chosen_suites, exact_images, subjects
 from tests.smoke.builders import PLAN_SHA, built, digest, images, plan, service, suite
 
 # Which suites, which images
@@ -71,16 +71,21 @@ def test_images_are_taken_by_digest_or_by_the_engines_id_and_ready_ones_as_plann
     assert [s.ready for s in found] == ["/health/ready", "/health/ready", None]
 
 
+_IMAGES = {"web": "r/web", "api": "r/api:1", "api-migrate": "r/api:1", "db": "postgres"}
+
+
 def test_services_of_ours_that_others_need_get_their_exact_image_too() -> None:
     tested = suite("default", "web")
-    made = plan([service("web"), service("api"), service("vllm", kind="image")], [tested])
-    started = ["api", "db", "vllm", "web"]
+    made = plan([service("web"), service("api")], [tested])
+    compose = {name: {"image": image} for name, image in _IMAGES.items()}
+    who = owners({"services": compose}, sorted(compose), {"web", "api"})
 
-    found = companions(started, tested, made, images(built("web"), built("api")), "i.json")
+    found = exact_images(who, made, images(built("web"), built("api")), "images.json")
 
-    assert found == {"api": f"registry.example/erp/api@{digest('b')}"}
+    api = f"registry.example/erp/api@{digest('b')}"
+    assert found == {"web": api.replace("/api@", "/web@"), "api": api, "api-migrate": api}
     with pytest.raises(InputError, match="has no image of 'api'"):
-        companions(started, tested, made, images(built("web")), "i.json")
+        exact_images(who, made, images(built("web")), "images.json")
 
 
 # The compose model
