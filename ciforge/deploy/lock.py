@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
+from ciforge.deploy.signals import deaf
 from ciforge.doors.kubernetes import ConflictError, ExistsError, Kubectl, Object
 from ciforge.errors import OutsideError
 
@@ -53,8 +54,9 @@ class Lock:
             renewing.start()
             yield self
         finally:
-            self._end.set()
-            self._let_go()
+            with deaf():
+                self._end.set()
+                self._let_go()
 
     def _acquire(self, patience: float, say: Callable[[str], None]) -> None:
         started = time.monotonic()

@@ -7,9 +7,7 @@ was whole, or it is said that it does not.
 from __future__ import annotations
 
 import json
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager as Context
@@ -20,6 +18,7 @@ from pathlib import Path
 from ciforge.deploy.lock import Lock
 from ciforge.deploy.model import Outcome
 from ciforge.deploy.released import Released, ask
+from ciforge.deploy.signals import deaf
 from ciforge.deploy.watch import Trouble, Watch, settle
 from ciforge.doors.helm import BusyError, Helm
 from ciforge.doors.kubernetes import Kubectl
@@ -147,7 +146,7 @@ class Station:
 
     def _go_back_in_a_hurry(self, before: Released, lock: Lock) -> None:
         """After a signal: Helm has ended. Further signals wait until this is done."""
-        with _deaf():
+        with deaf():
             self.say("interrupted: Helm was told to end")
             try:
                 result = self._go_back(before, lock, _HURRY, "interrupted", ())
@@ -190,21 +189,6 @@ def _values(rollout: Rollout) -> Iterator[list[Path]]:
             )
         )
         yield [*rollout.values, own]
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Signals that end us are ignored meanwhile (the work is bounded)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    kept = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 def try_out(helm: Helm, rollout: Rollout) -> None:

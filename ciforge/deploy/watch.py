@@ -58,6 +58,7 @@ class _Pod:
     state: str = ""
     restarts: int = 0
     owner: str = ""
+    unready: str = ""  # the first container that is not
     trouble: dict[str, Trouble] = field(default_factory=dict)
 
 
@@ -116,13 +117,19 @@ class Watch:
                 continue
             events = tuple(self._events.get(uid, {}).values())
             if pod.trouble:
-                found += [replace(t, events=events) for t in pod.trouble.values()]
-            elif events and pod.state != "ready":
-                found.append(Trouble(pod.name, message=events[-1], events=events))
+                found += [_with_events(t, events) for t in pod.trouble.values()]
+            elif pod.unready and (events or uid not in self._before):
+                found.append(self._unready(pod, events))
         for uid, name in list(self._owners.items()):
             if uid in self._newest and (events := tuple(self._events.get(uid, {}).values())):
                 found.append(Trouble(name, reasons=("FailedCreate",), message=events[-1]))
         return sorted(found, key=lambda t: (not t.fatal, t.exit_code is None, t.pod))
+
+    def _unready(self, pod: _Pod, events: tuple[str, ...]) -> Trouble:
+        """It runs, and that is all: its probe's answer and its own words are what there is."""
+        log = self._kubectl.logs(pod.name, pod.unready, previous=False, lines=_LINES)
+        message = events[-1] if events else pod.state
+        return Trouble(pod.name, pod.unready, message=message, log=tuple(log), events=events)
 
     def _run(self) -> None:
         while not self._end.wait(_INTERVAL):
@@ -159,6 +166,7 @@ class Watch:
             self.seen_new = True
             known = self._pods[uid] = _Pod(name, owner=_owner(pod))
         known.restarts = _restarts(pod)
+        known.unready = _unready_container(pod)
         state = _state(pod)
         if state != known.state:
             known.state = state
@@ -219,6 +227,13 @@ def settle(watch: Watch, seconds: float) -> list[Trouble]:
     return []
 
 
+def _with_events(trouble: Trouble, events: tuple[str, ...]) -> Trouble:
+    """A container that a probe had killed doesn't know why: the event does."""
+    probe = [event for event in events if "Liveness probe failed" in event]
+    message = trouble.message or (probe[-1] if probe else "")
+    return replace(trouble, message=message, events=events)
+
+
 def _newest(items: list[Object]) -> set[str]:
     """The uid of each Deployment's newest ReplicaSet."""
     newest: dict[str, tuple[int, str]] = {}
@@ -249,6 +264,15 @@ def _statuses(pod: Object) -> list[Object]:
 def _ended(status: Object) -> list[Object]:
     both = (status.get(key, {}).get("terminated") for key in ("lastState", "state"))
     return [ended for ended in both if ended]
+
+
+def _unready_container(pod: Object) -> str:
+    """The first container that is not ready, empty when all are, or have ended well."""
+    if pod.get("status", {}).get("phase") == "Succeeded":
+        return ""
+    names = [c["name"] for c in pod["spec"]["containers"]]
+    ready = {s["name"] for s in _statuses(pod) if s.get("ready")}
+    return next((name for name in names if name not in ready), "")
 
 
 def _restarts(pod: Object) -> int:

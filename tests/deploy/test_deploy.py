@@ -168,6 +168,7 @@ def test_a_pod_that_dies_after_being_ready_goes_back_too(
     assert "restarted" in one.report["reason"]
     assert one.report["outcome"] == "rolled back"
     assert one.report["trouble"][0]["pod"].startswith("web-")
+    assert "Liveness probe failed" in done.stderr
 
 
 def test_pods_that_may_not_be_made_are_named(ground: Ground, shop: Callable[..., Shop]) -> None:
