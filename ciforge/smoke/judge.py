@@ -33,6 +33,8 @@ def state_check(
         outcome, message = "failed", f"ends with code {container.exit_code}, again and again"
     elif container.health == "unhealthy":
         outcome, message = "failed", "unhealthy"
+    elif container.state == "created" and container.detail:
+        outcome, message = "failed", "could not be started"
     elif container.state == "created":
         outcome, message = "skipped", "was never started: what it depends on failed"
     elif container.health == "starting" and limit is not None:

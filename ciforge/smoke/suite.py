@@ -95,9 +95,11 @@ class _Run:
             self._show(check)
         if said and not any(check.outcome == "failed" for check in checks):
             benign = containers and all(c.outcome == "passed" for c in checks) and limit is None
-            problem = docker.pull_problem(said, self.prepared.references.values())
-            if problem is not None:
-                raise problem
+            # Images are pulled before the first container is made.
+            if not containers:
+                problem = docker.pull_problem(said, self.prepared.references.values())
+                if problem is not None:
+                    raise problem
             # Compose counts a migration that has ended as a fault; it is none.
             if not (benign and any(c.state == "exited" for c in containers)):
                 message = models.mask(docker.last_line(said), self.hidden)

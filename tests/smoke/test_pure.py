@@ -8,8 +8,10 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from ciforge.doors.docker import Container
 from ciforge.errors import InputError
 from ciforge.results.model import Check, Smoke, SuiteResult
+from ciforge.smoke.judge import result, state_check
 from ciforge.smoke.junit import junit
 from ciforge.smoke.model import closure, mask, owners, ran_to_end, secrets
 from ciforge.smoke.override import Frame, override
@@ -236,6 +238,43 @@ def test_only_what_dead_runs_left_is_stale() -> None:
     dead = stale(found, "here", 1500, lambda pid, start: (pid, start) == (2, "77"))
 
     assert dead == ["ciforge-smoke-dead-1", "ciforge-smoke-far-and-old-1"]
+
+
+# Containers
+
+
+@pytest.mark.parametrize(
+    ("state", "health", "exit_code", "limit", "outcome", "message"),
+    [
+        ("running", "", 0, None, "passed", ""),
+        ("running", "healthy", 0, None, "passed", ""),
+        ("running", "unhealthy", 0, None, "failed", "unhealthy (503)"),
+        ("running", "starting", 0, 60, "failed", "not healthy within 60 s (503)"),
+        ("running", "starting", 0, None, "skipped", "was still starting when another one failed"),
+        ("exited", "", 3, None, "failed", "exited with code 3 (503)"),
+        ("exited", "", 0, None, "failed", "exited with code 0 (503)"),
+        ("restarting", "", 1, None, "failed", "ends with code 1, again and again (503)"),
+        ("created", "", 0, None, "failed", "could not be started (503)"),
+    ],
+)
+def test_a_containers_state_is_judged(
+    state: str, health: str, exit_code: int, limit: int | None, outcome: str, message: str
+) -> None:
+    container = Container("1", "p-web-1", "web", state, health, exit_code, {}, "503")
+
+    check = state_check(container, {"migrate"}, 1, limit)
+
+    assert (check.outcome, check.message) == (outcome, message)
+
+
+def test_a_migration_that_ended_is_no_fault_and_nothing_started_is_no_success() -> None:
+    done = Container("1", "p-migrate-1", "migrate", "exited", "", 0, {})
+
+    check = state_check(done, {"migrate"}, 1, None)
+
+    assert (check.name, check.outcome) == ("ended well", "passed")
+    assert result("default", [], [check], 1).verdict == "passed"
+    assert result("default", [], [], 1).verdict == "failed"
 
 
 # JUnit
