@@ -231,7 +231,7 @@ def _finish(arguments: argparse.Namespace, deployment: Deployment) -> int:
         print_error(f"{name} {report.headline(deployment)}")
         for line in report.why(deployment):
             print_error(f"  {line}")
-        print_error("  mend the service or its settings, and let the pipeline run again")
+        print_error(f"  {report.hint(deployment)}")
     return EXIT_VERDICT_NO
 
 

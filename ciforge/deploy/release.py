@@ -127,12 +127,15 @@ class Station:
             reason = f"{failed}; there is no earlier revision to go back to, so it stays as it is"
             return Result("failed", f"{reason} (the next deploy goes on from it)", number, trouble)
         try:
-            done = self._undo(before, timeout)
+            failed = f"{failed}; {self._undo(before, timeout)}"
+            outcome: Outcome = "rolled back"
         except OutsideError as error:
-            reason = f"{failed}; and going back failed: {helm_words(error)}"
-            return Result("failed", reason, number, trouble)
-        last = ask(self.helm).last
-        return Result("rolled back", f"{failed}; {done}", last.revision if last else None, trouble)
+            again = helm_words(error)
+            same = again in failed  # a field that was changed by hand stops both ways alike
+            failed = f"{failed}; and going back failed" + (" alike" if same else f": {again}")
+            outcome = "failed"
+        last = self._ask_patiently().last
+        return Result(outcome, failed, last.revision if last else None, trouble)
 
     def _ask_patiently(self) -> Released:
         """The API server may be what failed, and be back soon."""

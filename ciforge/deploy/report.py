@@ -36,6 +36,16 @@ def headline(result: Deployment) -> str:
     return escape(f"{result.environment} was not deployed: {cause}")
 
 
+def hint(result: Deployment) -> str:
+    """What to do now."""
+    if "conflict with" in result.reason:
+        return escape(
+            "somebody changed this field by hand: undo that (helm rollback"
+            f" {result.release} REVISION --force-conflicts), then deploy again"
+        )
+    return "mend the service or its settings, and let the pipeline run again"
+
+
 def why(result: Deployment, *, pods: int = 3) -> Iterable[str]:
     """The last log lines of the pod in the headline, then the other pods that failed."""
     for number, trouble in enumerate(result.trouble[:pods]):

@@ -208,6 +208,26 @@ def test_a_failing_migration_is_named_and_what_runs_goes_on(
     assert before.items() <= one.pods().items()
 
 
+def test_a_field_changed_by_hand_is_told_with_a_way_out(
+    ground: Ground, shop: Callable[..., Shop]
+) -> None:
+    one = shop()
+    one.write(_images(ground))
+    assert one.deploy().returncode == 0
+    image = f"web={ground.login.image}/web@{ground.digests['web-crash']}"
+    namespace = f"--namespace={one.namespace}"
+    ground.cluster.kubectl("set", "image", "deployment/web", image, namespace)
+    one.write(_images(ground, "web-2"))
+    done = one.deploy()
+    assert done.returncode == 1
+    assert "going back failed alike" in done.stderr
+    assert "--force-conflicts" in done.stderr
+    assert not one.lease()
+    ground.cluster.helm("rollback", "all-erp", "1", "--force-conflicts", "--wait", namespace)
+    done = one.deploy()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 # -- kills and locks -----------------------------------------------------------------------
 
 
