@@ -150,6 +150,13 @@ class Service(Section, frozen=True):
         ]
         | None
     ) = None
+    start_env: Annotated[
+        dict[str, str],
+        Meta(
+            description="variables with which a new image is started once before it gets its tag; "
+            "there is no network then, so any well-formed address will do; never secrets"
+        ),
+    ] = {}
     salt: str = ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ciforge.doors.process import innermost
@@ -74,7 +75,7 @@ class Engine:
                 hint="look at the engine's way to the registry, and at its disk: docker system df",
             ) from error
 
-    def start_once(self, image: str, *, timeout: float = 60) -> None:
+    def start_once(self, image: str, variables: Mapping[str, str], *, timeout: float = 60) -> None:
         """Starts the image alone: no network, read-only, no rights, as a cluster would at worst.
 
         It passes when its health check does, or, without one, when it stays up. Raises
@@ -85,6 +86,7 @@ class Engine:
         try:
             container = self._client.containers.create(
                 image,
+                environment=dict(variables),
                 network_mode="none",
                 read_only=True,
                 tmpfs={"/tmp": ""},  # noqa: S108 - inside the container

@@ -187,7 +187,8 @@ def _build(
         raise buildx.BuildError(
             f"built, but does not start: {next(iter(broken.values())).reason}",
             where=", ".join(broken),
-            hint="no tag was moved; the last lines of each stand above",
+            hint="no tag was moved; the last lines of each stand above (variables that it needs to "
+            "start: services.NAME.start_env in ciforge.yaml)",
         )
     images = [attempt.result() for attempt in tried]
     seconds = round(time.monotonic() - started, 1)
@@ -233,7 +234,7 @@ def _start(engine: Engine, service: ServicePlan, reference: str, say: Say) -> No
         say(f"{service.name}: not started here, it needs a GPU")
         return
     try:
-        engine.start_once(reference)
+        engine.start_once(reference, service.start_env)
     except StartError as error:
         for line in error.lines:
             say(f"{service.name} | {line}")

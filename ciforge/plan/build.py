@@ -128,6 +128,7 @@ def _service(evidence: Evidence, around: Circumstances) -> ServicePlan:
         image_digest=evidence.image_digest,
         dockerfile=None if service.image else service.dockerfile,
         build_args=dict(sorted(evidence.build_args.items())),
+        start_env=dict(sorted(service.start_env.items())),
         platforms=sorted(service.platforms),
         gpu=service.gpu,
         port=service.port,

@@ -75,6 +75,9 @@ class ServicePlan(Struct, frozen=True, kw_only=True):
     ] = None
     dockerfile: str | None = None
     build_args: dict[str, str] = {}
+    start_env: Annotated[
+        dict[str, str], Meta(description="variables for the one start before the tag")
+    ] = {}
     platforms: list[str] = []
     gpu: bool = False
     port: Annotated[int, Meta(description="where it listens inside its container")] = 3000

@@ -41,6 +41,7 @@ class Service:
     deploy: bool = True
     port: int = 3000
     ready: str = "/health/ready"
+    start_env: dict[str, str] = field(default_factory=dict)
     salt: str = ""
 
 
@@ -147,6 +148,7 @@ def _service(
         deploy=configured.deploy,
         port=configured.port or 3000,
         ready=configured.ready or _READY.get(kind, "/health/ready"),
+        start_env=configured.start_env,
         salt=configured.salt,
     )
 
