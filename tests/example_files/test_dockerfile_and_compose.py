@@ -140,7 +140,8 @@ def test_image_is_small_and_only_what_runs(image: str, buildkit: Mapping[str, st
     assert [name for name in packages if name.startswith(unwanted)] == []
 
     # What a registry would hold: the layers, compressed.
-    save = subprocess.Popen(["docker", "save", image], env=dict(buildkit), stdout=subprocess.PIPE)
-    packed = subprocess.run(["gzip", "-1"], stdin=save.stdout, stdout=subprocess.PIPE, check=True)
-    assert save.wait() == 0
-    assert len(packed.stdout) < 100_000_000
+    save = ["docker", "save", image]
+    with subprocess.Popen(save, env=dict(buildkit), stdout=subprocess.PIPE) as saved:
+        packed = subprocess.check_output(["gzip", "-1"], stdin=saved.stdout)
+    assert saved.returncode == 0
+    assert len(packed) < 100_000_000
