@@ -18,13 +18,16 @@ from benchmarks.measure import CommandFailedError
 from benchmarks.plan import PlanFailedError, Planned, measure_plan
 from benchmarks.program import Startup, measure_startup
 from benchmarks.shape import AREA
-from benchmarks.table import affected_lines, plan_lines
+from benchmarks.stations import BuildDiffersError, NoEngineError, Stations, measure_stations
+from benchmarks.table import affected_lines, plan_lines, stations_lines
 
 _SIZES = (100, 1_000, 5_000, 10_000)
 _QUICK_SIZES = (100, 1_000)
 _PLAN_SIZES = (1_000, 2_000)
+_WHAT = ("affected", "plan", "stations", "all")
 _FAILURES = (
     AnswersDifferError,
+    BuildDiffersError,
     PlanFailedError,
     CommandFailedError,
     nx.GraphDiffersError,
@@ -42,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     affected: list[Affected] = []
     plans: list[Planned] = []
     startup: Startup | None = None
+    stations: Stations | None = None
     compared = None
     code = 0
     try:
@@ -57,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             for size in plan_sizes:
                 _say(f"plan, {size:,} projects")
                 plans.append(measure_plan(size, rounds))
+        if what in ("stations", "all"):
+            _say("stations")
+            stations = _stations(rounds)
     except _FAILURES as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         code = 1
@@ -70,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("", *affected_lines(affected), sep="\n")
     if plans:
         print("", *plan_lines(plans), sep="\n")
+    if stations:
+        print("", *stations_lines(stations), sep="\n")
     if arguments.json:
         document = {
             "version": 1,
@@ -81,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "startup": startup.as_json() if startup else None,
             "affected": [result.as_json() for result in affected],
             "plan": [result.as_json() for result in plans],
+            "stations": stations.as_json() if stations else None,
         }
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
     return code
@@ -89,11 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures whole processes: ciforge affected beside Nx, and ciforge plan.",
+        description="Measures whole processes: ciforge affected beside Nx, ciforge plan, "
+        "and ciforge build beside Docker's own.",
         epilog="Workspaces and Nx are made once, in the cache folder "
         "($XDG_CACHE_HOME or ~/.cache)/ciforge/bench; remove it to start anew.",
     )
-    parser.add_argument("what", nargs="?", choices=["affected", "plan", "all"], default="all")
+    parser.add_argument("what", nargs="?", choices=_WHAT, default="all")
     parser.add_argument(
         "--projects",
         type=_sizes,
@@ -130,6 +141,14 @@ def _nx() -> nx.Nx | None:
         return nx.find_nx()
     except nx.NoNxError as error:
         print(f"benchmarks: only ciforge is measured: {error}", file=sys.stderr)
+        return None
+
+
+def _stations(rounds: int) -> Stations | None:
+    try:
+        return measure_stations(rounds)
+    except NoEngineError as error:
+        print(f"benchmarks: stations are left out: {error}", file=sys.stderr)
         return None
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.affected import NX, NX_PLAIN, OURS, OURS_DATA, Affected
-from benchmarks.measure import Runs
+from benchmarks.measure import Runs, ratio
 from benchmarks.plan import Planned
+from benchmarks.stations import (
+    CHANGED_BUDGET,
+    PLAIN,
+    UNCHANGED_BUDGET,
+    Stations,
+)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -72,6 +78,31 @@ def plan_lines(results: Sequence[Planned]) -> list[str]:
     for change in results[0].runs if results else ():
         lines += _growth([(r.projects, r.runs[change]) for r in results], f" ({change})")
     return lines
+
+
+def stations_lines(result: Stations) -> list[str]:
+    header = ("change", "built", "ciforge", "docker", "of docker", "budget")
+    same, one = result.unchanged, result.changed
+    rows = [
+        [
+            "none",
+            f"0 of {result.services}",
+            _seconds(same[OURS]),
+            _seconds(same[PLAIN]),
+            f"{ratio(same[OURS], same[PLAIN]):.2f}x",
+            f"{UNCHANGED_BUDGET:.0f} s {'met' if result.unchanged_met else 'over'}",
+        ],
+        [
+            "one source",
+            f"1 of {result.services}",
+            _seconds(one[OURS]),
+            _seconds(one[PLAIN]),
+            f"{result.changed_ratio:.2f}x",
+            f"{CHANGED_BUDGET}x {'met' if result.changed_met else 'over'}",
+        ],
+    ]
+    told = "build: medians of whole processes, warm, beside docker buildx build --load"
+    return [told, "", *table(header, rows)]
 
 
 def _seconds(runs: Runs | None) -> str:
