@@ -92,10 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
     projects_on_disk = Background(root.project_files)
 
     from ciforge.affected.closure import Closure
-    from ciforge.collect.graph import load_graph, warnings
+    from ciforge.collect.graph import read_graph, warnings
     from ciforge.collect.packages import with_packages
 
-    graph = load_graph(root, arguments.graph)
+    _, graph = read_graph(root, arguments.graph)
     changed = asked.result()
     for message, hint in warnings(root, graph, projects_on_disk.result()):
         warn(message, hint)

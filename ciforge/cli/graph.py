@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ciforge.cli.terminal import print_json, print_lines, warn
-from ciforge.collect.graph import load_graph, warnings
+from ciforge.collect.graph import read_graph, warnings
 from ciforge.collect.workspace import open_root
 from ciforge.report import graph as report
 
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     root = open_root(arguments.directory)
-    graph = load_graph(root, arguments.graph)
+    _, graph = read_graph(root, arguments.graph)
     for message, hint in warnings(root, graph, root.project_files()):
         warn(message, hint)
     if arguments.format == "json":

@@ -14,23 +14,22 @@ from ciforge.workspace.jsonc import strip_comments
 from ciforge.workspace.model import ProjectGraph
 
 
-def load_graph(root: Root, graph_file: Path | None, save_to: Path | None = None) -> ProjectGraph:
-    """The graph of `graph_file`, relative to the current folder, or what Nx says now."""
-    data = (
-        nx.project_graph(root.path)
-        if graph_file is None
-        else files.read_bytes(graph_file, pipe=True)
-    )
-    if data is None:
+def read_graph(root: Root, graph_file: Path | None) -> tuple[bytes, ProjectGraph]:
+    """The graph of `graph_file`, relative to the current folder, or what Nx says now.
+
+    As it was written, and read.
+    """
+    if graph_file is None:
+        data = nx.project_graph(root.path)
+        return data, parse_graph(data, "nx graph")
+    found = files.read_bytes(graph_file, pipe=True)
+    if found is None:
         raise InputError(
             "there is no such file",
             where=str(graph_file),
             hint="write it: nx graph --file=graph.json",
         )
-    graph = parse_graph(data, "nx graph" if graph_file is None else str(graph_file))
-    if save_to is not None:
-        files.write_atomically(save_to, data)
-    return graph
+    return found, parse_graph(found, str(graph_file))
 
 
 def stale_signs(root: Root, graph: ProjectGraph, project_files: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ from ciforge.affected.why import explain
 from ciforge.collect.background import Background
 from ciforge.collect.base import choose_base, default_branch
 from ciforge.collect.changes import ChangedFiles, changed_since, read_changes
-from ciforge.collect.graph import load_graph, warnings
+from ciforge.collect.graph import read_graph, warnings
 from ciforge.collect.packages import with_packages
 from ciforge.collect.tree import commit_tree, working_tree
 from ciforge.collect.workspace import CONFIG_NAMES, Root, find_config
@@ -24,6 +24,7 @@ from ciforge.config.model import Config
 from ciforge.digest.diff import diff_entries
 from ciforge.digest.manifest import Digester, Manifest
 from ciforge.digest.tree import Tree
+from ciforge.doors import files
 from ciforge.doors.registry import Registry, find_login
 from ciforge.errors import CiforgeError, InputError, OutsideError
 from ciforge.plan.base import Base
@@ -37,11 +38,15 @@ from ciforge.workspace.services import Service, resolve_services
 
 @dataclass
 class Survey:
-    """A workspace with its graph, and what is derived from them when first asked for."""
+    """A workspace with its graph, and what is derived from them when first asked for.
+
+    `graph_data` is the graph as it was written.
+    """
 
     root: Root
     graph: ProjectGraph
     notes: list[str] = field(default_factory=list)
+    graph_data: bytes = b""
 
     @cached_property
     def roots(self) -> dict[str, str]:
@@ -144,15 +149,12 @@ class AtCommit:
         return self.digester.manifest(service)
 
 
-def take_survey(root: Root, graph_file: Path | None, save_graph: Path | None = None) -> Survey:
-    """Reads the graph and looks whether it can be trusted.
-
-    `save_graph`: where to keep it, for steps that run where no Nx is installed.
-    """
+def take_survey(root: Root, graph_file: Path | None) -> Survey:
+    """Reads the graph and looks whether it can be trusted."""
     on_disk = Background(root.project_files)
-    graph = load_graph(root, graph_file, save_graph)
+    data, graph = read_graph(root, graph_file)
     notes = [f"{message}; {hint}" for message, hint in warnings(root, graph, on_disk.result())]
-    return Survey(root, graph, notes)
+    return Survey(root, graph, notes, data)
 
 
 def make(
@@ -164,12 +166,15 @@ def make(
     env: Mapping[str, str],
     save_graph: Path | None = None,
 ) -> Plan:
-    """The plan of what is checked out against the base that the policy chooses."""
+    """The plan of what is checked out against the base that the policy chooses.
+
+    `save_graph`: where to keep the graph, for steps that run where no Nx is installed.
+    """
     root.git.top_level()
     chosen_by_git = Background(
         lambda: choose_base(root.git, base, env, default_branch(root, env), offline=offline)
     )
-    survey = take_survey(root, graph_file, save_graph)
+    survey = take_survey(root, graph_file)
     chosen = chosen_by_git.result()
     changed = changed_since(root.git, chosen)
     graph, touched = _touched(root, survey.graph, changed)
@@ -177,7 +182,7 @@ def make(
     evidence = list(_evidence(survey, chosen, graph, touched, closure))
     registry, evidence = _ask_registry(root.config, evidence, offline=offline, env=env)
     notes = [*survey.notes, *_problems(survey), *_removed(survey, chosen)]
-    return make_plan(
+    plan = make_plan(
         evidence,
         Circumstances(
             head=_head(root, env),
@@ -189,6 +194,10 @@ def make(
             warnings=notes,
         ),
     )
+    if save_graph is not None:
+        # Last: within the workspace it would be one more file that nobody committed.
+        files.write_atomically(save_graph, survey.graph_data)
+    return plan
 
 
 def _touched(
