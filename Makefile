@@ -30,13 +30,18 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 demo: $(VENV)/run.stamp ## plan a real change in examples/all-erp (no node, no Docker)
 	@$(BIN)/python examples/demo.py
 
-test: lint test-fast test-node test-docker docs ## everything that .ci/run runs
+test: lint test-fast test-node test-registry docs ## everything that .ci/run runs
+
+test-all: test test-docker ## with every station on a real engine, registry and cluster
 
 test-fast: $(VENV)/dev.stamp ## tests without node and Docker, under 60 s
 	$(BIN)/pytest -q -n auto -m "not node and not docker" --cov --cov-report=term:skip-covered
 
 test-node: $(VENV)/dev.stamp ## tests with real Nx and pnpm on examples/all-erp
 	$(BIN)/pytest -q -m "node"
+
+test-registry: $(VENV)/dev.stamp ## tests against a real registry with token login
+	$(BIN)/pytest -q -m "docker" tests/doors
 
 # One process: what it starts serves all its tests, and ends with it unless `make infra-up` ran.
 test-docker: $(VENV)/dev.stamp ## tests on a real engine, registry, cluster: each station, e2e, the ground
@@ -76,4 +81,4 @@ lock: ## write the locked requirements anew
 clean: ## remove what was made here
 	rm -rf $(VENV) .coverage htmlcov site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-fast test-node test-docker e2e test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean
+.PHONY: help demo test test-all test-fast test-node test-registry test-docker e2e test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean
