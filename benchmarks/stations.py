@@ -89,6 +89,8 @@ def measure_stations(rounds: int) -> Stations:
             OURS: lambda: bench.build(OURS, push=False, built=[_CHANGED])[0],
             PLAIN: lambda: bench.plain(_CHANGED),
         }
+        # Unpushed, ciforge reuses what the engine holds, not the registry.
+        bench.build("local", push=False, built=None)
         for change in changes.values():  # once uncounted
             bench.edit()
             change()
