@@ -72,15 +72,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from ciforge.cli.handover import read_images, read_plan
+    from ciforge.results.model import Smoke
     from ciforge.smoke.select import check_origin, chosen_suites
 
     plan, plan_sha256 = read_plan(arguments.plan)
     suites = chosen_suites(plan, arguments.suite)
     images, images_sha256 = None, None
-    if _needs_images(plan, suites):
+    if _needs_images(plan, suites) or arguments.images.exists():
         images, images_sha256 = read_images(arguments.images)
         check_origin(images, plan_sha256, str(arguments.images))
-    smoke = _smoke(arguments, plan, plan_sha256, images, images_sha256, suites)
+    smoke = Smoke(
+        ciforge=__version__,
+        plan=plan_sha256,
+        images=images_sha256,
+        suites=_results(arguments, plan, images, suites) if suites else [],
+    )
     return _hand_over(arguments, smoke, plan)
 
 
@@ -89,26 +95,9 @@ def _needs_images(plan: Plan, suites: list[SmokePlan]) -> bool:
     return any(name not in ready_made for suite in suites for name in suite.services)
 
 
-def _smoke(
-    arguments: argparse.Namespace,
-    plan: Plan,
-    plan_sha256: str,
-    images: Images | None,
-    images_sha256: str | None,
-    suites: list[SmokePlan],
-) -> Smoke:
-    from ciforge.results.model import Smoke
-
-    def whole(results: list[SuiteResult]) -> Smoke:
-        return Smoke(
-            ciforge=__version__,
-            plan=plan_sha256,
-            images=images_sha256,
-            suites=results,
-        )
-
-    if not suites:
-        return whole([])
+def _results(
+    arguments: argparse.Namespace, plan: Plan, images: Images | None, suites: list[SmokePlan]
+) -> list[SuiteResult]:
     directory = arguments.directory.resolve()
     if not directory.is_dir():
         raise InputError("no such directory", where=str(directory), hint="mend -C")
@@ -141,7 +130,7 @@ def _smoke(
         for ready in prepared:
             with _section(ready.suite.suite):
                 results.append(run_suite(ready, around))
-    return whole(results)
+    return results
 
 
 def _remove_leftovers(around: Around, environment: Environment) -> None:
