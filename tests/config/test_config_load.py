@@ -23,7 +23,8 @@ TOP = (
     "pipeline, helm, environments"
 )
 SERVICE = (
-    "projects, image, dockerfile, build_args, platforms, inputs, build_target, gpu, deploy, port, ready, start_env, salt"
+    "projects, image, dockerfile, build_args, platforms, inputs, build_target, gpu, deploy, port, "
+    "ready, start_env, salt"
 )
 NAME = (
     "lower case letters and digits, joined by single '.', '_' or '-' (what a registry takes as "
