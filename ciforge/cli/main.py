@@ -131,6 +131,8 @@ def run(argv: Sequence[str]) -> int:
         _stop_children()
         print_error("ciforge: interrupted")
         return 130
+    except SystemExit as end:  # argparse, after --help; the caller looks after the streams
+        return int(end.code or 0)
     except BrokenPipeError:
         # The reader (head, less) has gone: nothing more to say, and nothing to complain about.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

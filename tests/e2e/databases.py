@@ -11,6 +11,7 @@ from tests.infra.base import run
 from tests.infra.k8s_node import NODE_IP
 
 _COMPOSE = Path(__file__).parent.parent / "infra/compose.test.yaml"
+_ASKED_BY_WEB = ("AUTH", "BILLING", "SEARCH", "ASSISTANT")
 _PORTS = {"postgres": 5432, "redis": 6379, "rabbitmq": 5672, "milvus": 19530}
 
 
@@ -41,10 +42,15 @@ def running(environment: Mapping[str, str]) -> Iterator[dict[str, int]]:
 
 def values(ports: Mapping[str, int]) -> dict[str, object]:
     """Helm values of an environment whose pods find them at the node's address."""
+    # The node has no DNS for Services: names would take longer to fail than a probe may wait.
+    # web is ready without the others, and a port where nobody listens answers at once.
+    nowhere = {f"{name}_SERVICE_URL": f"http://{NODE_IP}:9" for name in _ASKED_BY_WEB}
     return {
         "imagePullSecrets": [{"name": "registry"}],
         "services": {
             "auth-service": {"env": {"REDIS_URL": f"redis://{NODE_IP}:{ports['redis']}"}},
+            "web": {"env": nowhere},
+            "assistant-service": {"env": {"VLLM_URL": f"http://{NODE_IP}:9"}},
             "search-service": {"env": {"MILVUS_ADDRESS": f"{NODE_IP}:{ports['milvus']}"}},
         },
     }
