@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciforge.cli.terminal import escape, print_bytes, print_error, print_lines, style, warn
+from ciforge.cli.terminal import escape, print_bytes, print_error, print_lines, section, style, warn
 from ciforge.errors import EXIT_OK, InputError
 
 if TYPE_CHECKING:
@@ -24,18 +24,22 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  ciforge build                                    plan, then build into the local engine
-  ciforge build --push -o images.json              into the registry
-  ciforge build --plan plan.json --push -o images.json
-  ciforge build --push --tag latest --tag 1.4.0    further tags for every image
-  ciforge build --dry-run                          say what would be built
+  ciforge build                                          plan, build into the local engine
+  ciforge build --plan plan.json --push -o images.json   for the steps that follow
+  ciforge build --push --tag latest --tag 1.4.0          further tags for every image
+  ciforge build --dry-run                                say what would be built
 """
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--plan", metavar="FILE", type=Path, help="default: plan now")
+    parser.add_argument(
+        "--plan",
+        metavar="FILE",
+        type=Path,
+        help="default: plan now; give one when smoke and gate are to read images.json",
+    )
     parser.add_argument(
         "--graph",
         metavar="FILE",
@@ -58,10 +62,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ciforge.cli.handover import read_plan
     from ciforge.collect.contexts import check_inputs, write_context
     from ciforge.collect.planning import make, take_survey
     from ciforge.collect.workspace import open_root
+    from ciforge.doors.handover import read_plan
     from ciforge.doors.registry import find_login
     from ciforge.images.build import Order, build
     from ciforge.plan.encode import encode_plan
@@ -75,12 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
             )
     root = open_root(arguments.directory)
     if arguments.plan is None:
-        plan = make(root, arguments.graph, base=None, offline=False, env=os.environ)
+        plan, survey = make(root, arguments.graph, base=None, offline=False, env=os.environ)
         plan_sha256 = sha256_of(encode_plan(plan))
     else:
         plan, plan_sha256 = read_plan(arguments.plan)
-    survey = take_survey(root, arguments.graph)
-    check_inputs(survey, plan)
+        survey = take_survey(root, arguments.graph)
+        check_inputs(survey, plan)
     for warning in plan.warnings:
         warn(warning)
     if arguments.dry_run:
@@ -93,18 +97,18 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return EXIT_OK
     host = plan.registry.host
-    images = build(
-        Order(
-            plan=plan,
-            plan_sha256=plan_sha256,
-            push=arguments.push,
-            tags=sorted(set(arguments.tag)),
-            login=find_login(host, os.environ) if host else None,
-            env=os.environ,
-        ),
-        lambda service, folder: write_context(survey, service, folder),
-        _progress(),
+    order = Order(
+        plan=plan,
+        plan_sha256=plan_sha256,
+        push=arguments.push,
+        tags=sorted(set(arguments.tag)),
+        login=find_login(host, os.environ) if host else None,
+        env=os.environ,
     )
+    with section("ciforge_build", "Images", print_error):
+        images = build(
+            order, lambda service, folder: write_context(survey, service, folder), _progress()
+        )
     content = encode(images)
     if arguments.output is not None:
         from ciforge.doors.files import write_atomically

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ciforge import __version__
 from ciforge.cli.gate import add_files
-from ciforge.cli.terminal import escape, print_bytes, print_error, print_lines, style
+from ciforge.cli.terminal import escape, print_error, print_lines, section, style
 from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, InputError
 
 if TYPE_CHECKING:
@@ -245,13 +245,8 @@ def _say(line: str) -> None:
 
 @contextmanager
 def _section(name: str, title: str) -> Iterator[None]:
-    """A part of the job's log that GitLab can fold; elsewhere a heading."""
+    """A part of the log; its title is a heading where nothing can be folded."""
     if not os.environ.get("GITLAB_CI"):
         print_lines([title])
+    with section(name, title, lambda line: print_lines([line])):
         yield
-        return
-    print_bytes(f"\x1b[0Ksection_start:{int(time.time())}:{name}\r\x1b[0K{title}\n".encode())
-    try:
-        yield
-    finally:
-        print_bytes(f"\x1b[0Ksection_end:{int(time.time())}:{name}\r\x1b[0K\n".encode())

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciforge.cli.options import add_plan_and_images
 from ciforge.cli.terminal import print_json, print_lines, style
 from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, InputError
 
@@ -45,16 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def add_files(parser: argparse.ArgumentParser) -> None:
     """What `gate` and `deploy` have in common."""
     parser.add_argument("environment", metavar="ENV", help="an environment of the plan")
-    parser.add_argument(
-        "--plan", metavar="FILE", type=Path, default=Path("plan.json"), help="default: plan.json"
-    )
-    parser.add_argument(
-        "--images",
-        metavar="FILE",
-        type=Path,
-        default=Path("images.json"),
-        help="default: images.json",
-    )
+    add_plan_and_images(parser)
     parser.add_argument(
         "--smoke",
         metavar="FILE",

@@ -39,8 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ciforge.cli.handover import read_plan
     from ciforge.doors.files import read_bytes, write_atomically
+    from ciforge.doors.handover import read_plan
     from ciforge.pipeline.child import child_pipeline
 
     plan, _ = read_plan(arguments.plan)

@@ -83,7 +83,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
         "  ciforge affected --base main          what Nx calls affected\n"
         "  ciforge affected --why web            the shortest way from the change to web\n"
         "  ciforge digest web --against main     why web would be built anew\n"
-        "  ciforge build --push -o images.json   build what the registry lacks\n"
+        "  ciforge build --push                  build what the registry lacks\n"
         "  ciforge smoke -o smoke.json           ask the images real questions\n"
         "  ciforge deploy staging                release them, or say why not\n\n"
         "Exit codes: 0 done, or the verdict is yes; 1 the verdict is no; 2 wrong usage,\n"

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from ciforge.cli.terminal import print_bytes, print_lines, style, warn
-from ciforge.errors import EXIT_OK
+from ciforge.errors import EXIT_OK, InputError
 
 EXAMPLES = """\
 examples:
@@ -61,16 +61,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ciforge.cli.handover import read_plan
     from ciforge.collect.planning import make
     from ciforge.collect.workspace import open_root
+    from ciforge.doors.handover import read_plan
     from ciforge.plan.encode import encode_plan
     from ciforge.report import plan as report
 
     if arguments.read is not None:
+        if arguments.base or arguments.graph or arguments.offline or arguments.save_graph:
+            raise InputError(
+                "--read shows a plan that was made before; the other options make one",
+                hint="leave out --read, or --base, --graph, --offline and --save-graph",
+            )
         plan, _ = read_plan(arguments.read)
     else:
-        plan = make(
+        plan, _ = make(
             open_root(arguments.directory),
             arguments.graph,
             base=arguments.base,

@@ -14,12 +14,12 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciforge import __version__
-from ciforge.cli.terminal import escape, print_bytes, print_error, print_lines, style
+from ciforge.cli.options import add_plan_and_images
+from ciforge.cli.terminal import escape, print_bytes, print_error, print_lines, section, style
 from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, InputError
 
 if TYPE_CHECKING:
@@ -38,20 +38,7 @@ examples:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--plan",
-        metavar="FILE",
-        type=Path,
-        default=Path("plan.json"),
-        help="what `ciforge plan` wrote; default: plan.json",
-    )
-    parser.add_argument(
-        "--images",
-        metavar="FILE",
-        type=Path,
-        default=Path("images.json"),
-        help="what `ciforge build` wrote; default: images.json",
-    )
+    add_plan_and_images(parser)
     parser.add_argument(
         "--suite",
         metavar="NAME",
@@ -71,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from ciforge.cli.handover import read_images, read_plan
+    from ciforge.doors.handover import read_images, read_plan
     from ciforge.results.model import Smoke
     from ciforge.smoke.select import check_origin, chosen_suites
 
@@ -128,7 +115,9 @@ def _results(
         _remove_leftovers(around, environment)
         results: list[SuiteResult] = []
         for ready in prepared:
-            with _section(ready.suite.suite):
+            suite = ready.suite.suite
+            name = f"smoke_{''.join(c if c.isalnum() else '_' for c in suite)}"
+            with section(name, f"Smoke suite {suite}", print_error):
                 results.append(run_suite(ready, around))
     return results
 
@@ -136,31 +125,17 @@ def _results(
 def _remove_leftovers(around: Around, environment: Environment) -> None:
     """What killed runs left behind goes; what a living one uses stays."""
     from ciforge.doors import docker
+    from ciforge.doors.process import lives
     from ciforge.errors import OutsideError
     from ciforge.smoke.owner import LABEL, stale
 
     found = docker.labelled(LABEL, environment)
-    for project in stale(found, around.host, time.time(), docker.lives):
+    for project in stale(found, around.host, time.time(), lives):
         around.say(f"removing {project}, which a killed run left")
         try:
             docker.remove_project(project, environment)
         except OutsideError as error:
             around.say(f"{project} could not be removed: {error}")
-
-
-@contextmanager
-def _section(suite: str) -> Iterator[None]:
-    """In a GitLab job, a part of the log that can be folded."""
-    if not os.environ.get("GITLAB_CI"):
-        yield
-        return
-    name = f"smoke_{''.join(c if c.isalnum() else '_' for c in suite)}"
-    title = f"Smoke suite {escape(suite)}"
-    print_error(f"\x1b[0Ksection_start:{int(time.time())}:{name}\r\x1b[0K{title}")
-    try:
-        yield
-    finally:
-        print_error(f"\x1b[0Ksection_end:{int(time.time())}:{name}\r\x1b[0K")
 
 
 def _hand_over(arguments: argparse.Namespace, smoke: Smoke, plan: Plan) -> int:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from ciforge.errors import OutsideError
 from ciforge.text import escape, json_bytes, shorten
 
-__all__ = ["escape", "print_bytes", "print_error", "print_json", "print_lines", "style", "warn"]
+__all__ = [
+    "escape",
+    "print_bytes",
+    "print_error",
+    "print_json",
+    "print_lines",
+    "section",
+    "style",
+    "warn",
+]
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -38,6 +49,22 @@ def warn(message: str, hint: str | None = None) -> None:
     print_error(f"{name} {shorten(escape(message))}")
     if hint:
         print_error(f"  {shorten(escape(hint))}")
+
+
+@contextmanager
+def section(name: str, title: str, write: Callable[[str], None]) -> Iterator[None]:
+    """In a GitLab job a part of the log that can be folded; elsewhere nothing.
+
+    `name`: letters, digits and '_'. `write` prints one line, as it is.
+    """
+    if not os.environ.get("GITLAB_CI"):
+        yield
+        return
+    write(f"\x1b[0Ksection_start:{int(time.time())}:{name}\r\x1b[0K{escape(title)}")
+    try:
+        yield
+    finally:
+        write(f"\x1b[0Ksection_end:{int(time.time())}:{name}\r\x1b[0K")
 
 
 def print_json(value: object) -> None:

@@ -14,16 +14,20 @@ from ciforge.collect.planning import Survey
 from ciforge.digest.manifest import Entry, Manifest
 from ciforge.errors import InputError
 from ciforge.plan.model import Plan, ServicePlan
+from ciforge.workspace.services import Service
 
 
 def check_inputs(survey: Survey, plan: Plan) -> None:
-    """Raises InputError, naming the services, when what is checked out is not what was planned."""
+    """Raises InputError, naming the services, when what is checked out is not what was planned.
+
+    Everything that a build takes from the plan is compared: an edited argument would make
+    another image under the tag of these inputs.
+    """
     here = {service.name: service for service in survey.services}
     changed = [
         planned.name
         for planned in plan.services
-        if planned.name not in here
-        or survey.digester.manifest(here[planned.name]).digest != planned.digest
+        if planned.name not in here or not _is_planned(survey, here[planned.name], planned)
     ]
     if changed:
         raise InputError(
@@ -31,6 +35,19 @@ def check_inputs(survey: Survey, plan: Plan) -> None:
             hint="the files, the project graph or the plan changed since: make the plan anew "
             "(ciforge plan --format json -o plan.json)",
         )
+
+
+def _is_planned(survey: Survey, service: Service, planned: ServicePlan) -> bool:
+    manifest = survey.digester.manifest(service)
+    if service.image is not None or planned.kind == "image":
+        return (planned.kind, planned.digest) == (service.kind, manifest.digest)
+    return (
+        planned.digest == manifest.digest
+        and planned.tag == manifest.tag
+        and planned.dockerfile == service.dockerfile
+        and planned.build_args == manifest.build_args
+        and planned.platforms == sorted(service.platforms)
+    )
 
 
 def write_context(survey: Survey, planned: ServicePlan, folder: Path) -> dict[str, str]:

@@ -165,10 +165,11 @@ def make(
     offline: bool,
     env: Mapping[str, str],
     save_graph: Path | None = None,
-) -> Plan:
+) -> tuple[Plan, Survey]:
     """The plan of what is checked out against the base that the policy chooses.
 
-    `save_graph`: where to keep the graph, for steps that run where no Nx is installed.
+    And the survey that it was made from. `save_graph`: where to keep the graph, for steps that
+    run where no Nx is installed.
     """
     root.git.top_level()
     chosen_by_git = Background(
@@ -197,7 +198,7 @@ def make(
     if save_graph is not None:
         # Last: within the workspace it would be one more file that nobody committed.
         files.write_atomically(save_graph, survey.graph_data)
-    return plan
+    return plan, survey
 
 
 def _touched(

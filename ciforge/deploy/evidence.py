@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
-from ciforge.doors.files import read_bytes
+from ciforge.doors.handover import read_images, read_plan, read_smoke
 from ciforge.errors import InputError
 from ciforge.gate.decide import Decision, Refusal, decide
-from ciforge.plan.encode import decode_plan
 from ciforge.plan.model import Plan
-from ciforge.results.encode import decode_images, decode_smoke, sha256_of
 from ciforge.results.model import Images, Smoke
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -56,20 +51,10 @@ def read_evidence(plan: Path, images: Path, smokes: Sequence[str] | None) -> Evi
 
     Raises InputError for a file that is missing, of another version, or broken.
     """
-    plan_bytes = _read(plan, "ciforge plan --format json -o plan.json")
-    images_bytes = _read(images, "ciforge build --push -o images.json")
     named = _named(["smoke*.json"] if smokes is None else smokes)
     return Evidence(
-        decode_plan(plan_bytes, str(plan)),
-        sha256_of(plan_bytes),
-        decode_images(images_bytes, str(images)),
-        sha256_of(images_bytes),
-        {str(path): _decoded(path, decode_smoke) for path in named},
+        *read_plan(plan), *read_images(images), {str(path): read_smoke(path) for path in named}
     )
-
-
-def _decoded(path: Path, decode: Callable[[bytes, str], _T]) -> _T:
-    return decode(_read(path, "ciforge smoke -o smoke.json"), str(path))
 
 
 def _named(patterns: Sequence[str]) -> list[Path]:
@@ -86,13 +71,6 @@ def _named(patterns: Sequence[str]) -> list[Path]:
                 f"{pattern!r} (--smoke) is no glob: {error}", hint="'smoke*.json' is one"
             ) from error
     return sorted(found)
-
-
-def _read(path: Path, command: str) -> bytes:
-    data = read_bytes(path, pipe=True)
-    if data is None:
-        raise InputError("no such file", where=str(path), hint=f"make it: {command}")
-    return data
 
 
 def _gone(plan: Plan, decision: Decision, env: Mapping[str, str]) -> Iterable[Refusal]:
@@ -113,5 +91,5 @@ def _gone(plan: Plan, decision: Decision, env: Mapping[str, str]) -> Iterable[Re
             yield Refusal(
                 service,
                 f"the registry has no {host}/{repository}@{digest}",
-                "its clean-up may have removed it; build anew: ciforge build --push",
+                "its clean-up may have removed it; build anew, with --push",
             )

@@ -7,7 +7,6 @@ was whole, or it is said that it does not.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager as Context
@@ -20,6 +19,7 @@ from ciforge.deploy.model import Outcome
 from ciforge.deploy.released import Released, ask
 from ciforge.deploy.signals import deaf
 from ciforge.deploy.watch import Trouble, Watch, settle
+from ciforge.doors.files import workplace
 from ciforge.doors.helm import BusyError, Helm
 from ciforge.doors.kubernetes import Kubectl
 from ciforge.doors.process import ProcessError
@@ -179,8 +179,8 @@ def _still_ours(lock: Lock, release: str) -> None:
 @contextmanager
 def _values(rollout: Rollout) -> Iterator[list[Path]]:
     """The values files, and one of our own with the digests, the last to win."""
-    with tempfile.TemporaryDirectory(prefix="ciforge-") as folder:
-        own = Path(folder) / "images.json"
+    with workplace("deploy") as folder:
+        own = folder / "images.json"
         own.write_text(
             json.dumps(
                 {

@@ -10,8 +10,8 @@ from pathlib import Path
 from ciforge.doors.process import ProcessError, follow, run
 from ciforge.errors import EXIT_VERDICT_NO, CiforgeError, OutsideError
 
+_FULL = "make room: docker buildx prune, docker system prune"
 _OUTSIDE = (
-    ("no space left on device", "make room: docker buildx prune, docker system prune"),
     (
         r"connection refused|cannot connect|failed to dial|no such host|i/o timeout",
         "is the builder running (docker buildx inspect --bootstrap), and the registry?",
@@ -85,7 +85,10 @@ def _explain(output: str, services: Mapping[str, str]) -> CiforgeError:
     found = re.match(r"target (\S+): ", last)
     where = services.get(found[1]) if found else None
     message = last.removeprefix(found[0]) if found else last
+    if "no space left on device" in output:
+        return OutsideError("the disk is full", where=where, hint=_FULL)
     for pattern, hint in _OUTSIDE:
-        if re.search(pattern, output, re.IGNORECASE):
+        # Not in what the build itself printed: a "403" there is no answer of ours.
+        if re.search(pattern, last, re.IGNORECASE):
             return OutsideError(message, where=where, hint=hint)
     return BuildError(message, where=where, hint=_MISSING if _ABSENT.search(output) else _ABOVE)

@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 
 from testcontainers.compose import DockerCompose
 
+from ciforge.doors.files import workplace
 from ciforge.doors.process import ProcessError, run
 from ciforge.errors import InputError, OutsideError
 
@@ -197,8 +197,8 @@ def remove_project(project: str, environment: Environment) -> None:
     """Takes away a project's containers, networks and volumes; needs no compose file of it."""
     argv = ["docker", "compose", "down", "--volumes", "--remove-orphans", "--timeout", "5"]
     changes = {**environment, "COMPOSE_PROJECT_NAME": project, "COMPOSE_FILE": None}
-    with tempfile.TemporaryDirectory(prefix="ciforge-smoke-") as empty:
-        run(argv, cwd=Path(empty), env=changes, timeout=_DOWN)
+    with workplace("smoke") as empty:
+        run(argv, cwd=empty, env=changes, timeout=_DOWN)
 
 
 def labelled(label: str, environment: Environment) -> list[tuple[str, str]]:
@@ -211,29 +211,6 @@ def labelled(label: str, environment: Environment) -> list[tuple[str, str]]:
             project, _, value = line.partition("\t")
             found.append((project, value))
     return found
-
-
-def start_time(pid: int) -> str | None:
-    """A process's start time as the kernel counts it ("" where it can't be told), None if dead."""
-    if not Path("/proc/self/stat").exists():
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
-        return ""
-    try:
-        # "pid (name) state … starttime"; a name may hold blanks and brackets.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in (b"Z", b"X") else fields[19].decode()
-
-
-def lives(pid: int, start: str) -> bool:
-    now = start_time(pid)
-    return now is not None and now in ("", start)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ciforge.doors.process import innermost
+from ciforge.doors.process import innermost, lives, start_time
 from ciforge.doors.registry import Login
 from ciforge.errors import OutsideError
 
@@ -137,21 +137,13 @@ class Engine:
 
 
 def _owner() -> str:
-    """This process: machine, pid and start time, since a pid comes again."""
-    return f"{os.uname().nodename} {os.getpid()} {_start_time(os.getpid())}"
+    """This process, as a label: machine, pid and start time."""
+    return f"{os.uname().nodename} {os.getpid()} {start_time(os.getpid())}"
 
 
 def _lives(owner: str) -> bool:
     machine, _, rest = owner.partition(" ")
     if machine != os.uname().nodename:
         return True  # nothing is known of processes elsewhere
-    pid, _, started = rest.partition(" ")
-    return pid.isdigit() and _start_time(int(pid)) == started != ""
-
-
-def _start_time(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:  # noqa: PTH123
-            return stat.read().rpartition(") ")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+    pid, _, start = rest.partition(" ")
+    return pid.isdigit() and lives(int(pid), start)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ciforge.doors.process import lives, start_time
 from ciforge.errors import InputError
 
 
@@ -61,10 +62,11 @@ def workplace(purpose: str) -> Iterator[Path]:
     """
     prefix = f"ciforge-{purpose}-"
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        pid = left.name.removeprefix(prefix).partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        pid, _, rest = left.name.removeprefix(prefix).partition("-")
+        if pid.isdigit() and not lives(int(pid), rest.partition("-")[0]):
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
+    owner = f"{os.getpid()}-{start_time(os.getpid())}"
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{owner}-"))
     try:
         yield folder
     finally:

@@ -216,6 +216,30 @@ def kill_children() -> None:
             continue  # it has ended meanwhile
 
 
+def start_time(pid: int) -> str | None:
+    """A process's start time as the kernel counts it ("" where it can't be told), None if dead."""
+    if not Path("/proc/self/stat").exists():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+        return ""
+    try:
+        # "pid (name) state … starttime"; a name may hold blanks and brackets.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else fields[19].decode()
+
+
+def lives(pid: int, start: str) -> bool:
+    """Whether the process of that start time still runs: a pid comes again."""
+    now = start_time(pid)
+    return now is not None and now in ("", start)
+
+
 def innermost(error: BaseException) -> str:
     """The innermost reason of a failed call, without the layers that a library puts around it."""
     while True:

@@ -43,7 +43,7 @@ def child_pipeline(plan: Plan, handed: Mapping[str, bytes]) -> bytes:
     work = bool(smoke or deploys or plan.counts.build)
     jobs: dict[str, Job] = {"plan": _plan_job(handed)}
     if work:
-        jobs["build"] = _build_job(plan, "graph.json" in handed)
+        jobs["build"] = _build_job("graph.json" in handed)
     for suite in smoke:
         jobs[f"smoke {_safe(suite.suite)}"] = _smoke_job(suite)
     for deploy in deploys:
@@ -80,7 +80,7 @@ def _header(plan: Plan) -> str:
 def _default(plan: Plan) -> Job:
     default: Job = {"interruptible": True, "retry": _RETRY}
     if plan.image:
-        default["image"] = _literal_text(plan.image)
+        default["image"] = plan.image
     if plan.runner_tags:
         default["tags"] = plan.runner_tags
     return default
@@ -104,24 +104,17 @@ def _unpack(name: str, content: bytes) -> str:
     return f"base64 -d <<'END' | gzip -d > {name}\n{lines}\nEND\n"
 
 
-def _build_job(plan: Plan, has_graph: bool) -> Job:
+def _build_job(has_graph: bool) -> Job:
     graph = " --graph graph.json" if has_graph else ""
-    tags = sorted({t for s in plan.services if s.action == "build" for t in s.runner_tags})
     return {
         "stage": "build",
         "needs": ["plan"],
-        **({"tags": tags} if tags and tags != plan.runner_tags and not _gpu_only(plan) else {}),
         "script": [
             f'ciforge -C "$CIFORGE_WORKSPACE" build --plan plan.json{graph} --push -o images.json'
         ],
         "artifacts": {"paths": ["images.json"], "expire_in": "1 week"},
         "timeout": "2 hours",
     }
-
-
-def _gpu_only(plan: Plan) -> bool:
-    """Building an image never needs a GPU, even where running it does."""
-    return any(s.gpu for s in plan.services if s.action == "build")
 
 
 def _smoke_job(suite: SmokePlan) -> Job:
@@ -181,10 +174,6 @@ def _safe(name: str) -> str:
 def _literal(value: str) -> Job:
     """A variable in which GitLab leaves a '$' alone."""
     return {"value": value, "expand": False}
-
-
-def _literal_text(value: str) -> str:
-    return value.replace("$", "$$")
 
 
 class _Dumper(yaml.SafeDumper):

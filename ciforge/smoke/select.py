@@ -10,7 +10,7 @@ from ciforge.errors import InputError
 from ciforge.plan.model import Plan, ServicePlan, SmokePlan
 from ciforge.results.model import BuiltImage, Images, TestedImage
 
-_REBUILD = "make it anew from this plan: ciforge build --push -o images.json"
+_REBUILD = "make it anew from this plan: ciforge build --plan plan.json --push -o images.json"
 _DEFAULT_PROBE = (3000, "/health/ready")
 
 

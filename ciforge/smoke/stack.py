@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ciforge.doors import docker, files
+from ciforge.doors.process import start_time
 from ciforge.errors import InputError, OutsideError
 from ciforge.plan.model import Plan, SmokePlan
 from ciforge.results.model import Images, TestedImage
@@ -102,7 +102,7 @@ class Stack(docker.Compose):
 def stack(prepared: Prepared, around: Around) -> Iterator[Stack]:
     bind, _ = docker.published_at()
     until = 0 if around.keep else int(time.time()) + prepared.suite.timeout
-    owner = Owner(around.host, around.pid, docker.start_time(around.pid) or "", until)
+    owner = Owner(around.host, around.pid, start_time(around.pid) or "", until)
     text = override(
         prepared.model,
         prepared.services,
@@ -110,8 +110,8 @@ def stack(prepared: Prepared, around: Around) -> Iterator[Stack]:
         {s.name: s.port for s in prepared.subjects if s.ready},
         Frame(prepared.project, {LABEL: owner.label()}, bind),
     )
-    with tempfile.TemporaryDirectory(prefix="ciforge-smoke-") as folder:
-        extra = Path(folder) / "override.yml"
+    with files.workplace("smoke") as folder:
+        extra = folder / "override.yml"
         extra.write_text(text, encoding="utf-8")
         compose = Stack(
             around.directory,

@@ -243,3 +243,27 @@ def test_a_graph_that_is_older_than_a_new_package(example: Repo, ciforge: Comman
 def test_a_package_outside_the_workspace_is_no_sign(example: Repo, ciforge: Command) -> None:
     example.commit(files={"tools/x/package.json": '{"name": "x"}'})
     assert not any("is no project in it" in w for w in plan_of(ciforge)["warnings"])
+
+
+def test_a_plan_read_back_shows_what_was_shown(
+    example: Repo, ciforge: Command, tmp_path: Path
+) -> None:
+    example.commit(files={"libs/common/src/index.ts": "export {};\n"})
+    shown = ciforge("plan", "--offline")
+    ciforge("plan", "--offline", "--format", "json", "-o", str(tmp_path / "plan.json"))
+    assert run(["plan", "--read", str(tmp_path / "plan.json")]) == 0
+    again = tmp_path / "again.txt"
+    assert run(["plan", "--read", str(tmp_path / "plan.json"), "-o", str(again)]) == 0
+    assert again.read_text() == shown
+    assert run(["plan", "--read", str(tmp_path / "plan.json"), "--base", "main"]) == 2
+
+
+def test_a_saved_graph_is_the_graph_and_no_change_of_the_plan(
+    example: Repo, ciforge: Command
+) -> None:
+    example.commit(files={"libs/common/src/index.ts": "export {};\n"})
+    saved = example.path / "graph.json"
+    with_it = ciforge("plan", "--offline", "--format", "json", "--save-graph", str(saved))
+    assert saved.read_bytes() == (example.path / "project-graph.json").read_bytes()
+    saved.unlink()
+    assert ciforge("plan", "--offline", "--format", "json") == with_it

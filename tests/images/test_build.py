@@ -182,6 +182,32 @@ def test_a_plan_of_other_inputs_is_refused(workspace: Workspace) -> None:
     assert "the inputs of api are not those of the plan" in err
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("build_args", {"SERVICE": "web"}),
+        ("tag", "in-0000000000000000000000000000000000000000"),
+        ("dockerfile", "apps/api/main.js"),
+        ("platforms", ["linux/arm64"]),
+        ("kind", "image"),
+    ],
+)
+def test_an_edited_plan_is_refused_though_its_digests_fit(
+    workspace: Workspace, field: str, value: Any
+) -> None:
+    """Else another image would stand under the tag of these inputs."""
+    plan = [sys.executable, "-m", "ciforge", "plan", "--graph", "graph.json"]
+    subprocess.run(
+        [*plan, "--format", "json", "-o", "plan.json"], cwd=workspace.repo.path, check=True
+    )
+    document = json.loads((workspace.repo.path / "plan.json").read_bytes())
+    (api,) = [service for service in document["services"] if service["name"] == "api"]
+    api[field] = value
+    (workspace.repo.path / "plan.json").write_text(json.dumps(document))
+    _, err = workspace.build("--plan", "plan.json", "--push", code=2)
+    assert "the inputs of api are not those of the plan" in err
+
+
 def test_a_wrong_password_is_one_clear_error(workspace: Workspace) -> None:
     _, err = workspace.build("--push", code=3, CI_REGISTRY_PASSWORD="wrong")
     assert "refuses the login" in err

@@ -7,6 +7,7 @@ import gzip
 import subprocess
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -204,6 +205,12 @@ def test_a_plan_with_such_a_suite_or_environment_is_refused(name: str) -> None:
         child(plan(build=["x"], suites=[suite(name)]))
     with pytest.raises(ValueError, match="no name"):
         child(plan(build=["x"], deploys=[deploy(name, "auto", [])]))
+
+
+def test_the_image_of_the_jobs_may_name_a_variable_of_gitlab() -> None:
+    made = msgspec.structs.replace(FULL, image="$CI_REGISTRY/tools/ciforge:1", runner_tags=["k8s"])
+    assert child(made)["default"]["image"] == "$CI_REGISTRY/tools/ciforge:1"
+    assert child(made)["default"]["tags"] == ["k8s"]
 
 
 def test_every_scalar_keeps_its_type_for_yaml_1_1() -> None:
