@@ -75,7 +75,7 @@ class Image(Section, frozen=True):
         dict[str, str],
         Meta(
             description="digests of base images, {node:22-alpine: sha256:…}: a new one rebuilds "
-            "what starts from it (an input only: it does not change what is pulled)"
+            "what starts from it, and `ciforge build` takes exactly that one"
         ),
     ] = {}
     platforms: Annotated[tuple[Platform, ...], Meta(min_length=1)] = ("linux/amd64",)
