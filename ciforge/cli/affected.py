@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciforge.affected.touched import Touch
+from ciforge.cli.options import add_graph
 from ciforge.cli.terminal import escape, print_error, print_json, print_lines, warn
 from ciforge.collect.background import Background
 from ciforge.collect.changes import (
@@ -67,13 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="only projects with one of these targets (a filter; Nx 24 selects by tasks)",
     )
-    parser.add_argument(
-        "--graph",
-        metavar="FILE",
-        type=Path,
-        help="a graph that Nx wrote (nx graph --file, or .nx/workspace-data/project-graph.json); "
-        "default: ask the workspace's own Nx",
-    )
+    add_graph(parser)
     parser.add_argument("--why", metavar="PROJECT", help="the shortest chain to this project")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciforge.cli.options import add_graph
 from ciforge.cli.terminal import escape, print_bytes, print_error, print_lines, section, style, warn
 from ciforge.errors import EXIT_OK, InputError
 
@@ -40,12 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="default: plan now; give one when smoke and gate are to read images.json",
     )
-    parser.add_argument(
-        "--graph",
-        metavar="FILE",
-        type=Path,
-        help="a graph that Nx wrote; default: ask the workspace's own Nx",
-    )
+    add_graph(parser)
     parser.add_argument(
         "--push", action="store_true", help="push to the registry; default: the local engine"
     )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciforge.cli.options import add_graph
 from ciforge.cli.terminal import escape, print_json, print_lines, style, warn
 from ciforge.errors import EXIT_OK, InputError
 
@@ -28,7 +28,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("service", metavar="SERVICE")
     parser.add_argument("--against", metavar="REV", help="show the difference to this commit")
-    parser.add_argument("--graph", metavar="FILE", type=Path, help="a graph that Nx wrote")
+    add_graph(parser)
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
 
 

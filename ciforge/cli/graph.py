@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from ciforge.cli.options import add_graph
 from ciforge.cli.terminal import print_json, print_lines, warn
 from ciforge.collect.graph import read_graph, warnings
 from ciforge.collect.workspace import open_root
@@ -19,7 +19,7 @@ examples:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--graph", metavar="FILE", type=Path, help="a graph that Nx wrote")
+    add_graph(parser)
     parser.add_argument(
         "--format", choices=["text", "json", "dot", "mermaid"], default="text", help="default: text"
     )

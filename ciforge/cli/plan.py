@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from ciforge.cli.options import add_graph
 from ciforge.cli.terminal import print_bytes, print_lines, style, warn
 from ciforge.errors import EXIT_OK, InputError
 
@@ -31,12 +32,7 @@ _FORMATS = ["text", "json", "markdown", "mermaid"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", metavar="REV", help="compare with REV; default: the policy")
-    parser.add_argument(
-        "--graph",
-        metavar="FILE",
-        type=Path,
-        help="a graph that Nx wrote; default: ask the workspace's own Nx",
-    )
+    add_graph(parser)
     parser.add_argument(
         "--offline", action="store_true", help="do not ask the registry which images exist"
     )

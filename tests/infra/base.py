@@ -6,14 +6,13 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tests.infra.k8s_place import CHECKOUT, InfraError, Place, locked, write
+from tests.infra.k8s_place import CHECKOUT, InfraError, Place, is_free, locked, write
 
 __all__ = ["CHECKOUT", "InfraError", "Place", "locked"]
 
@@ -73,20 +72,10 @@ def claim_port(place: Place, name: str) -> int:
     with place.lock("ports"):
         kept = place.ports(PORTS)
         others = {kept[other] for other in PORTS if other != name}
-        while kept[name] in others or not _is_free(kept[name]):
+        while kept[name] in others or not is_free(kept[name]):
             kept[name] += 1
         write(place.folder / "ports.json", json.dumps(kept))
         return kept[name]
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def lives(place: Place, name: str) -> bool:

@@ -124,7 +124,7 @@ class Place:
 
     def choose_ports(self, names: Sequence[str]) -> dict[str, int]:
         """The same, but those that somebody else took change: for when nothing of ours listens."""
-        return self._ports(names, keep=_is_free)
+        return self._ports(names, keep=is_free)
 
     def _ports(self, names: Sequence[str], keep: Callable[[int], bool]) -> dict[str, int]:
         before = self._kept_ports()
@@ -133,7 +133,7 @@ class Place:
         offered = iter(range(first, first + 40 * _PORT_BLOCK))
         for name in names:
             if name not in kept or not keep(kept[name]):
-                kept[name] = next(p for p in offered if p not in kept.values() and _is_free(p))
+                kept[name] = next(p for p in offered if p not in kept.values() and is_free(p))
         if kept != before:
             write(self.folder / "ports.json", json.dumps(kept))
         return {name: kept[name] for name in names}
@@ -235,7 +235,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
