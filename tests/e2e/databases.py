@@ -47,6 +47,8 @@ def values(ports: Mapping[str, int]) -> dict[str, object]:
     nowhere = {f"{name}_SERVICE_URL": f"http://{NODE_IP}:9" for name in _ASKED_BY_WEB}
     return {
         "imagePullSecrets": [{"name": "registry"}],
+        # A crash is known within a minute; the default is made for slow clusters.
+        "defaults": {"progressDeadlineSeconds": 60},
         "services": {
             "auth-service": {"env": {"REDIS_URL": f"redis://{NODE_IP}:{ports['redis']}"}},
             "web": {"env": nowhere},
