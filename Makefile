@@ -73,9 +73,9 @@ bench: $(VENV)/dev.stamp ## measure against Nx and print the table
 
 lock: ## write the locked requirements anew
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
-	@$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+	@$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header \
 	    --python-version 3.11 pyproject.toml -o requirements/run.txt
-	@$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+	@$(VENV)/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header \
 	    --python-version 3.11 pyproject.toml --group test --group lint --group docs -o requirements/dev.txt
 
 clean: ## remove what was made here
