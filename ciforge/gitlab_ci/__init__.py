@@ -1,0 +1,1 @@
+"""GitLab's CI language: YAML as GitLab reads it, includes, extends, references, expressions."""

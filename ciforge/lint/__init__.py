@@ -1,0 +1,1 @@
+"""Says offline what GitLab's own parser would refuse, and where."""
