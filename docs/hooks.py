@@ -17,6 +17,7 @@ from typing import Any
 
 from ciforge.cli.main import COMMANDS, run
 from ciforge.config.schema import config_schema
+from ciforge.deploy.model import Deployment
 from ciforge.plan.model import plan_schema
 from ciforge.results.model import Images, Smoke, result_schema
 
@@ -27,6 +28,24 @@ _MARKER = re.compile(r"<!-- ciforge-(help|commands|schema):? ?(\w*) -->")
 _MORE = {
     "BuiltImage.action": "whether it was built now, or the registry held it",
     "BuiltImage.service": "its name in the plan",
+    "Deployment.version": "of this file's format",
+    "Deployment.ciforge": "the version that wrote it",
+    "Deployment.environment": "of ciforge.yaml",
+    "Deployment.release": "name of the Helm release",
+    "Deployment.outcome": "what came of it",
+    "Deployment.reason": "in words, with Helm's own",
+    "Deployment.services": "of each service the digest before and the new one",
+    "Deployment.warnings": "what was let through",
+    "Deployment.seconds": "how long the whole took",
+    "Change.service": "its name in the plan",
+    "Trouble.pod": "its name; of a ReplicaSet when it could make no pod",
+    "Trouble.container": "empty: the pod as a whole",
+    "Trouble.reasons": "as Kubernetes calls them, the first came first",
+    "Trouble.message": "Kubernetes' words",
+    "Trouble.exit_code": "of the container's last end",
+    "Trouble.restarts": "of the container",
+    "Trouble.log": "its last lines",
+    "Trouble.events": "the pod's warnings",
     "Check.outcome": "what came of it",
     "Check.message": "what was wrong, a sentence for people",
     "Check.seconds": "how long the answer took",
@@ -119,6 +138,7 @@ def _filled(match: re.Match[str]) -> str:
         "config": {"Config": config, **config["$defs"]},
         "plan": json.loads(json.dumps(plan_schema()["$defs"])),
         "images": json.loads(json.dumps(result_schema(Images)["$defs"])),
+        "deployment": json.loads(json.dumps(result_schema(Deployment)["$defs"])),
         "smoke": json.loads(json.dumps(result_schema(Smoke)["$defs"])),
     }
     known = {f"{name}.{key}" for s in schemas.values() for name in s for key in _fields(s[name])}

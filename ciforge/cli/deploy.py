@@ -180,6 +180,7 @@ def _rollout(arguments: argparse.Namespace, deploy: DeployPlan, decision: Decisi
         values=[folder / name for name in deploy.values],
         digests=decision.digests,
         timeout=arguments.timeout or deploy.timeout,
+        max_restarts=deploy.max_restarts,
         settle=arguments.settle,
     )
 

@@ -1,6 +1,7 @@
 """Print a JSON Schema: of ciforge.yaml, for editors, or of a file that ciforge writes.
 
-config is ciforge.yaml; plan, images and smoke are plan.json, images.json and smoke.json.
+config is ciforge.yaml; plan, images, smoke and deployment are plan.json, images.json, smoke.json
+and deploy.json.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "of",
         nargs="?",
-        choices=["config", "plan", "images", "smoke"],
+        choices=["config", "plan", "images", "smoke", "deployment"],
         default="config",
         help="default: config",
     )
@@ -36,6 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
         from ciforge.results.model import Images, Smoke, result_schema
 
         print_json(result_schema(Images if arguments.of == "images" else Smoke))
+    elif arguments.of == "deployment":
+        from ciforge.deploy.model import Deployment
+        from ciforge.results.model import result_schema
+
+        print_json(result_schema(Deployment))
     else:
         from ciforge.config.schema import config_schema
 

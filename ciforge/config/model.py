@@ -207,6 +207,15 @@ class Helm(Section, frozen=True):
     timeout: Annotated[
         int, Meta(ge=1, le=86_400, description="seconds until a deploy counts as failed")
     ] = 600
+    max_restarts: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="a new container that crashes again after so many restarts ends the "
+            "deploy at once; 0: wait for the timeout",
+        ),
+    ] = 3
 
 
 class Environment(Section, frozen=True):

@@ -22,7 +22,7 @@ from ciforge.deploy.watch import Trouble, Watch, settle
 from ciforge.doors.files import workplace
 from ciforge.doors.helm import BusyError, Helm
 from ciforge.doors.kubernetes import Kubectl
-from ciforge.doors.process import ProcessError
+from ciforge.doors.process import ProcessError, StoppedError
 from ciforge.errors import OutsideError
 
 _TRIES, _PAUSE = 5, 3.0  # seconds between; Helm itself waits some ten for a cluster
@@ -31,12 +31,16 @@ _HURRY = 60  # seconds for a way back after a signal: whoever sent it waits
 
 @dataclass(frozen=True)
 class Rollout:
-    """What is to be rolled out. `timeout` and `settle`: seconds; `chart`, `values`: paths."""
+    """What is to be rolled out. `timeout` and `settle`: seconds; `chart`, `values`: paths.
+
+    A new container that crashes after `max_restarts` restarts (0: any number) ends it.
+    """
 
     chart: Path
     values: Sequence[Path]
     digests: Mapping[str, tuple[str, str]]
     timeout: int
+    max_restarts: int
     settle: float
 
 
@@ -70,9 +74,16 @@ class Station:
         ):
             try:
                 with _values(rollout) as values:
-                    self.helm.upgrade(rollout.chart, values, rollout.timeout)
+                    self.helm.upgrade(
+                        rollout.chart,
+                        values,
+                        rollout.timeout,
+                        until=lambda: bool(watch.hopeless(rollout.max_restarts)),
+                    )
             except BusyError:
                 raise
+            except StoppedError:
+                failed, trouble = watch.hopeless(rollout.max_restarts), watch.trouble()
             except OutsideError as error:
                 watch.look()
                 failed, trouble = helm_words(error), watch.trouble()

@@ -15,6 +15,7 @@ from ciforge.doors.kubernetes import Kubectl, Object
 
 _INTERVAL = 1.0
 _LINES = 20
+_CRASHES = "CrashLoopBackOff"
 _STARTING = {"ContainerCreating", "PodInitializing"}
 _REVISION = "deployment.kubernetes.io/revision"
 
@@ -109,6 +110,21 @@ class Watch:
         """Restarts of each pod that this rollout made, by its uid."""
         return {u: p.restarts for u, p in list(self._pods.items()) if u not in self._before}
 
+    def hopeless(self, max_restarts: int) -> str:
+        """Which new container crashes again and again, in words; empty while none does.
+
+        Helm would wait for its timeout. A few restarts are no sign: many a service ends when
+        what it needs is not there yet.
+        """
+        for uid, pod in list(self._pods.items()):
+            if not max_restarts or uid in self._before or pod.state != _CRASHES:
+                continue
+            for trouble in pod.trouble.values():
+                if trouble.restarts >= max_restarts:
+                    who = f"container {trouble.container} of pod {pod.name}"
+                    return f"{who} crashes again and again ({trouble.restarts} restarts)"
+        return ""
+
     def trouble(self) -> list[Trouble]:
         """All that went wrong with what is still the newest, the telling ones first."""
         found = []
@@ -181,7 +197,7 @@ class Watch:
         reason = waiting.get("reason")
         if reason and reason not in _STARTING and reason not in found.reasons:
             found = replace(found, reasons=(*found.reasons, reason))
-        if reason and reason not in _STARTING and reason != "CrashLoopBackOff":
+        if reason and reason not in _STARTING and reason != _CRASHES:
             found = replace(found, message=waiting.get("message", ""))
         for ended in _ended(status):
             code, key = ended.get("exitCode", 0), ended.get("containerID", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,13 +73,20 @@ class Helm:
             raise self._unreachable(error) from error
 
     def upgrade(
-        self, chart: Path, values: Sequence[Path], timeout: int, *, dry_run: bool = False
+        self,
+        chart: Path,
+        values: Sequence[Path],
+        timeout: int,
+        *,
+        dry_run: bool = False,
+        until: Callable[[], bool] | None = None,
     ) -> None:
         """Installs or upgrades, and waits until all is ready; `timeout` is in seconds.
 
         Without --rollback-on-failure: its watcher reads the failed rollout's own condition and
-        gives up. On a signal Helm is told to end, and ends by itself. Raises ProcessError with
-        Helm's words when it fails, BusyError when another Helm is at work.
+        gives up. On a signal, or once `until` is true, Helm is told to end, and ends by itself.
+        Raises ProcessError with Helm's words when it fails, StoppedError for `until`, BusyError
+        when another Helm is at work.
         """
         files = [part for path in values for part in ("--values", str(path))]
         how = ["--dry-run=server"] if dry_run else ["--wait", "--timeout", f"{timeout}s"]
@@ -92,6 +99,7 @@ class Helm:
                 # Hooks before, the rollout and hooks after have that time each.
                 timeout=3 * timeout + 60,
                 patience=30,
+                until=until,
             )
         except ProcessError as error:
             if "another operation" in error.stderr or "release: already exists" in error.stderr:

@@ -29,6 +29,10 @@ def report_call(what: str, seconds: float) -> None:
         callback(what, seconds)
 
 
+class StoppedError(OutsideError):
+    """A process was told to end, because `until` came true."""
+
+
 class ProcessError(OutsideError):
     """A process ended with a non-zero code. `stderr` is what it said, decoded."""
 
@@ -53,18 +57,20 @@ def run(
     timeout: float | None = None,
     with_stderr: bool = False,
     patience: float = 0,
+    until: Callable[[], bool] | None = None,
 ) -> bytes:
     """Runs `argv` and returns its standard output (`with_stderr`: both, as they came).
 
     `env` is added to the process's own environment; None takes a variable away. `patience`:
     seconds that it has to end by itself after SIGTERM, when we are interrupted; it then gets
-    that signal also when we are killed.
-    Raises ProcessError for a non-zero exit, OutsideError when the program is missing or
-    `timeout` (seconds) has passed.
+    that signal also when we are killed. `until` is asked every second: once it is true, the
+    process is ended as by an interrupt.
+    Raises ProcessError for a non-zero exit, StoppedError for `until`, OutsideError when the
+    program is missing or `timeout` (seconds) has passed.
     """
     started = time.perf_counter()
     try:
-        done = _run(argv, cwd, stdin, env, timeout, with_stderr, patience)
+        done = _run(argv, cwd, stdin, env, timeout, with_stderr, patience, until)
     except FileNotFoundError as error:
         if cwd is not None and not cwd.is_dir():
             raise OutsideError(f"no such directory: {cwd}") from error
@@ -153,6 +159,7 @@ def _run(
     timeout: float | None,
     with_stderr: bool,
     patience: float,
+    until: Callable[[], bool] | None,
 ) -> subprocess.CompletedProcess[bytes]:
     """As subprocess.run, but awake every second.
 
@@ -178,6 +185,8 @@ def _run(
                     stdin = None  # it is on its way already
                     if deadline is not None and time.monotonic() >= deadline:
                         raise
+                    if until is not None and until():
+                        raise StoppedError(f"{argv[0]} was told to end") from None
         except BaseException:
             if patience:
                 process.terminate()

@@ -267,6 +267,7 @@ def _deploys(
             namespace=environment.namespace,
             values=list(environment.values),
             timeout=config.helm.timeout,
+            max_restarts=config.helm.max_restarts,
             needs=needs,
             may_be_missing=sorted(set(needs) & set(environment.may_be_missing)),
             reason=reason,

@@ -109,6 +109,9 @@ class DeployPlan(Struct, frozen=True, kw_only=True):
     namespace: Annotated[str | None, Meta(description="null: the one of the kube context")]
     values: Annotated[list[str], Meta(description="values files; later ones win")]
     timeout: Annotated[int, Meta(description="seconds until it counts as failed")]
+    max_restarts: Annotated[
+        int, Meta(description="of a new container, until the deploy counts as failed; 0: any")
+    ] = 3
     needs: Annotated[list[str], Meta(description="smoke suites that must be green")]
     may_be_missing: Annotated[
         list[str], Meta(description="of these suites, those that may also be 'not run'")

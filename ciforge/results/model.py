@@ -87,8 +87,8 @@ class Smoke(Struct, frozen=True, kw_only=True):
     suites: list[SuiteResult]
 
 
-def result_schema(kind: type[Images] | type[Smoke]) -> dict[str, object]:
-    """The JSON Schema (2020-12) of images.json or smoke.json."""
+def result_schema(kind: type[Struct]) -> dict[str, object]:
+    """The JSON Schema (2020-12) of a file that a station writes (images.json, smoke.json …)."""
     import msgspec
 
     name = kind.__name__.lower()

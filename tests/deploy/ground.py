@@ -103,6 +103,7 @@ class Shop:
         *,
         run: bool = True,
         timeout: int = 60,
+        max_restarts: int = 3,
         red: str = "",
         **values: Any,
     ) -> None:
@@ -115,6 +116,7 @@ class Shop:
             run=run,
             namespace=self.namespace,
             timeout=timeout,
+            max_restarts=max_restarts,
             values=["values.json"],
         )
         built = [chain.image(name, digest, host) for name, digest in images.items()]

@@ -7,11 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.deploy.ground import Ground, Shop, kill_all
@@ -74,6 +76,10 @@ def test_install_then_nothing_to_do_then_only_what_changed(
     dry = one.deploy("--dry-run")
     assert (dry.returncode, one.history(), one.lease()) == (0, [], False), dry.stderr
     assert one.report["outcome"] == "would deploy"
+    schema = subprocess.run(
+        [sys.executable, "-m", "ciforge", "schema", "deployment"], capture_output=True, check=True
+    )
+    jsonschema.Draft202012Validator(json.loads(schema.stdout)).validate(one.report)
 
     first = one.deploy()
     assert first.returncode == 0, first.stdout + first.stderr
@@ -154,6 +160,23 @@ def test_a_crashing_image_goes_back_and_the_error_names_pod_reason_and_last_line
     assert one.history()[-1] == "deployed"
     one.wait(lambda: sorted(one.pods().values()) == sorted(_images(ground).values()))
     assert not one.lease()
+
+
+def test_a_crash_loop_ends_the_deploy_long_before_its_timeout(
+    ground: Ground, shop: Callable[..., Shop]
+) -> None:
+    one = shop(real=True)
+    one.write(_images(ground))
+    assert one.deploy().returncode == 0
+    one.write(_images(ground, "web-crash"), timeout=600, max_restarts=1)
+    done = one.deploy()  # its own limit is far below 600 s
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert one.report["outcome"] == "rolled back"
+    assert "container web of pod web-" in one.report["reason"]
+    assert "crashes again and again" in one.report["reason"]
+    assert "missing port in address" in done.stderr
+    assert one.history()[-1] == "deployed"
+    one.wait(lambda: sorted(one.pods().values()) == sorted(_images(ground).values()))
 
 
 def test_a_pod_that_dies_after_being_ready_goes_back_too(

@@ -53,6 +53,7 @@ def plan(
     chart: str = "chart",
     namespace: str | None = None,
     timeout: int = 60,
+    max_restarts: int = 3,
     values: Sequence[str] = (),
     needs: Sequence[str] = ("default", "gpu"),
 ) -> Plan:
@@ -79,6 +80,7 @@ def plan(
             namespace=namespace,
             values=list(values),
             timeout=timeout,
+            max_restarts=max_restarts,
             needs=list(needs) if run else [],
             reason="a test" if run else "no service changed",
         )
