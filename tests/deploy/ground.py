@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from tests.gate import chain
-from tests.infra import k8s_image, k8s_tools
+from tests.infra import k8s_image, k8s_tools, registry
 from tests.infra.k8s_cluster import Cluster
 from tests.infra.registry import Login
 
@@ -39,25 +36,13 @@ class Ground:
         if name not in self.digests:
             program = k8s_tools.kubernetes()["pause"]
             image = k8s_image.of_program(program, arguments, {"GREETING": name})
-            image.push(self.login.address, f"all-erp/{service}", self._token(service))
+            image.push(
+                self.login.address,
+                f"all-erp/{service}",
+                registry.token(self.login, f"all-erp/{service}"),
+            )
             self.digests[name] = image.digest
         return self.digests[name]
-
-    def _token(self, service: str) -> str:
-        with requests.Session() as session:
-            session.trust_env = False
-            challenge = session.get(f"http://{self.login.address}/v2/", timeout=10)
-            asked = dict(re.findall(r'(\w+)="([^"]*)"', challenge.headers["WWW-Authenticate"]))
-            answer = session.get(
-                asked["realm"],
-                params={
-                    "service": asked["service"],
-                    "scope": f"repository:all-erp/{service}:pull,push",
-                },
-                auth=(self.login.user, self.login.password),
-                timeout=10,
-            )
-            return str(answer.json()["token"])
 
     def environment(self, home: Path) -> dict[str, str]:
         path = f"{self.programs}{os.pathsep}{os.environ['PATH']}"

@@ -5,11 +5,14 @@ CIFORGE_TEST_REGISTRY (host:port/project), with _USER and _PASSWORD, names one t
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import secrets
 import shutil
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.infra import engine
-from tests.infra.base import ENVIRONMENT, Place, claim_port, here, lives, ports, run
+from tests.infra.base import ENVIRONMENT, InfraError, Place, claim_port, here, lives, ports, run
 from tests.infra.k8s_place import wait_until, write
 from tests.infra.token_server import ISSUER, PATH, SERVICE
 from tests.infra.tools import debian, debian_unpacked, docker
@@ -88,6 +91,24 @@ def ready(place: Place | None = None) -> bool:
         # Nobody asks for nothing: GitLab forbids that, and so the server is up.
         and answers(numbers["token"], PATH) == 403
     )
+
+
+def token(login: Login, repository: str) -> str:
+    """For whoever pushes without Docker's client: asked for as the registry's challenge says."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(f"http://{login.address}/v2/", timeout=10)
+        raise InfraError(f"{login.address} asks for no login")
+    except urllib.error.HTTPError as refusal:
+        challenge = refusal.headers["WWW-Authenticate"]
+    asked = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+    scope = f"repository:{repository}:pull,push"
+    query = urllib.parse.urlencode({"service": asked["service"], "scope": scope})
+    basic = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
+    request = urllib.request.Request(f"{asked['realm']}?{query}")
+    request.add_header("Authorization", f"Basic {basic}")
+    with opener.open(request, timeout=10) as answer:
+        return str(json.load(answer)["token"])
 
 
 def loopback_ports(place: Place | None = None) -> list[int]:

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.infra import k8s_cluster, k8s_image, k8s_node, k8s_tools
+from tests.infra import registry as registries
 from tests.infra.k8s_cluster import Cluster
 from tests.infra.k8s_place import InfraError, Place, wait_until
-from tests.infra.k8s_registry import PASSWORD, USER, TokenRegistry
+from tests.infra.registry import Login
 
 pytestmark = pytest.mark.docker
 
@@ -44,19 +45,23 @@ def cluster(place: Place) -> Cluster:
 
 
 @pytest.fixture(scope="module")
-def registry(place: Place, cluster: Cluster) -> Iterator[TokenRegistry]:
-    registry = TokenRegistry(place)
-    registry.start()
-    k8s_node.start(place, registry.ports)
-    yield registry
-    registry.stop()
+def registry(place: Place, cluster: Cluster) -> Iterator[Login]:
+    # Of this place, whatever the environment names: its node pulls from this machine's loopback.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registries, "ENVIRONMENT", {})
+        login = registries.start(place)
+        k8s_node.start(place, registries.loopback_ports(place))
+        yield login
+        registries.stop(place)
 
 
 @pytest.fixture(scope="module")
-def image(registry: TokenRegistry) -> str:
+def image(registry: Login) -> str:
     program = k8s_tools.kubernetes()["pause"]
     hello = k8s_image.of_program(program, [":8080"])
-    return hello.push(registry.address, "all-erp/hello", registry.token("all-erp/hello"))
+    return hello.push(
+        registry.address, "all-erp/hello", registries.token(registry, "all-erp/hello")
+    )
 
 
 def _install(cluster: Cluster, namespace: str, *values: str, timeout: str = "60s") -> None:
@@ -73,8 +78,8 @@ def _pods(cluster: Cluster, namespace: str) -> list[dict[str, object]]:
     return items
 
 
-def _login(cluster: Cluster, namespace: str, registry: TokenRegistry, password: str) -> None:
-    basic = base64.b64encode(f"{USER}:{password}".encode()).decode()
+def _login(cluster: Cluster, namespace: str, registry: Login, password: str) -> None:
+    basic = base64.b64encode(f"{registry.user}:{password}".encode()).decode()
     login = json.dumps({"auths": {registry.address: {"auth": basic}}})
     cluster.apply(
         {
@@ -145,12 +150,12 @@ def test_a_pretended_job_ends(cluster: Cluster, outcome: str, condition: str) ->
 
 
 def test_a_real_pod_is_pulled_by_digest_and_answers_through_the_proxy(
-    cluster: Cluster, registry: TokenRegistry, image: str
+    cluster: Cluster, registry: Login, image: str
 ) -> None:
     cluster.namespace(
         "real", real=True, labels={"pod-security.kubernetes.io/enforce": "restricted"}
     )
-    _login(cluster, "real", registry, PASSWORD)
+    _login(cluster, "real", registry, registry.password)
     started = time.monotonic()
     _install(cluster, "real", f"image={image}", "pullSecret=login", "greeting=one")
     # The program answers its probe two seconds after its start: so the probe was really asked.
@@ -163,7 +168,7 @@ def test_a_real_pod_is_pulled_by_digest_and_answers_through_the_proxy(
 
 
 def test_the_registry_refuses_a_wrong_password(
-    cluster: Cluster, registry: TokenRegistry, image: str
+    cluster: Cluster, registry: Login, image: str
 ) -> None:
     cluster.namespace("refused", real=True)
     _login(cluster, "refused", registry, "wrong")
@@ -198,10 +203,10 @@ def test_a_killed_component_comes_back_with_all_data(
 
 
 def test_a_killed_node_comes_back_with_its_pods_and_ports(
-    cluster: Cluster, place: Place, registry: TokenRegistry, image: str
+    cluster: Cluster, place: Place, registry: Login, image: str
 ) -> None:
     cluster.namespace("survives", real=True)
-    _login(cluster, "survives", registry, PASSWORD)
+    _login(cluster, "survives", registry, registry.password)
     _install(cluster, "survives", f"image={image}", "pullSecret=login", "greeting=two")
     _kill(place, "node")
     assert not k8s_node.ready(place)
@@ -216,9 +221,9 @@ def test_a_killed_node_comes_back_with_its_pods_and_ports(
             time.sleep(0.2)
 
 
-def test_stop_leaves_nothing_behind(place: Place, registry: TokenRegistry) -> None:
+def test_stop_leaves_nothing_behind(place: Place, registry: Login) -> None:
     k8s_node.start(place)
-    registry.stop()
+    registries.stop(place)
     inside = _network_namespaces()
     k8s_node.stop(place)
     assert not k8s_node.ready(place)
