@@ -89,12 +89,19 @@ _MORE = {
     "PlanBase.reason": "a sentence for people",
     "RegistryAnswer.host": "host of the registry; null: none is configured",
     "RegistryAnswer.prefix": "path between host and service",
-    "Runners.default": "the runner of everything without a GPU",
+    "Pipeline.jobs": "GitLab keywords by job name or glob (`smoke *`): mappings are merged, other "
+    "values replaced, null removes",
+    "Plan.pipeline": "as in ciforge.yaml",
+    "Plan.runners": "as in ciforge.yaml",
+    "Runners.default": "the runner of all that the others don't name",
+    "Runners.build": "the runner of builds",
+    "Runners.smoke": "the runner of smoke suites without a GPU",
     "Runners.gpu": "the runner of what needs a GPU",
+    "Runners.deploy": "the runner of deploys",
     "Config.detection": "which projects become images on their own",
     "Config.image": "defaults of every image",
     "Config.registry": "where images are kept",
-    "Config.runners": "tags of GitLab runners",
+    "Config.runners": "GitLab runners, and what they have",
     "Config.services": "images, by name",
     "Service.build_args": "added to `image.build_args`; the same name wins here",
     "Service.build_target": "in place of `image.build_target`",
@@ -219,9 +226,15 @@ def _type(schema: Mapping[str, Any]) -> str:
     name = next(kind for kind in kinds if kind != "null")
     shown: dict[str, Callable[[], str]] = {
         "array": lambda: f"list of {_plural(_type(schema['items']))}",
-        "object": lambda: f"mapping to {_plural(_type(schema['additionalProperties']))}",
+        "object": lambda: _mapping(schema),
     }
     return shown[name]() if name in shown else name
+
+
+def _mapping(schema: Mapping[str, Any]) -> str:
+    if "additionalProperties" not in schema:
+        return "mapping"
+    return f"mapping to {_plural(_type(schema['additionalProperties']))}"
 
 
 def _plural(name: str) -> str:

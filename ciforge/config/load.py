@@ -12,7 +12,16 @@ from typing import Any, get_args
 import msgspec
 from msgspec import inspect
 
-from ciforge.config.model import Config, Image, Name, Platform, RelativePath, Service
+from ciforge.config.model import (
+    Config,
+    Image,
+    JobName,
+    Name,
+    Pipeline,
+    Platform,
+    RelativePath,
+    Service,
+)
 from ciforge.config.positions import Node, Path, Problem, dotted, read_yaml, shown
 from ciforge.errors import InputError
 
@@ -27,7 +36,8 @@ _BOOLEANS = {
 }
 # What a value of each pattern is, in the model's words.
 _RULES = {
-    meta.pattern: meta.description for _, meta in map(get_args, (Name, Platform, RelativePath))
+    meta.pattern: meta.description
+    for _, meta in map(get_args, (Name, Platform, RelativePath, JobName))
 }
 
 
@@ -134,6 +144,8 @@ class _Checker:
                     hint = f"write it without quotes: {value}" if number else None
                     span = f"the integer {low}" if low == high else f"an integer {low} to {high}"
                     self.wrong(node, path, span, hint)
+            case inspect.AnyType():
+                return self.anything(node, path)
             case inspect.BoolType() if not isinstance(value, bool):
                 word = _BOOLEANS.get(str(value).lower())
                 self.wrong(node, path, "true or false", f"write {word}" if word else None)
@@ -151,6 +163,17 @@ class _Checker:
             elif child.value is not None or not _is_container(fields[key]):
                 plain[key] = self.value(child, fields[key], below)
         return plain
+
+    def anything(self, node: Node, path: Path) -> Any:
+        """GitLab's own words, whatever they are; only what plan.json can't hold is wrong."""
+        value = node.value
+        if isinstance(value, dict):
+            return {key: self.anything(each, (*path, key)) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.anything(each, (*path, i)) for i, each in enumerate(value)]
+        if isinstance(value, int | float) and not -(2**53) < value < 2**53:
+            self.wrong(node, path, "a number below 2^53", "quote it")
+        return value
 
     def names(self, node: Node, type_: inspect.DictType, path: Path) -> dict[str, Any]:
         plain = {}
@@ -227,6 +250,7 @@ def _contradictions(config: Config) -> Iterator[tuple[Path, str, str]]:
                 if getattr(build, key):
                     message = f"expected no {key} beside 'image', which is never built"
                     yield (*path, key), message, "remove one of the two"
+    yield from _pipeline(config.pipeline)
     for name, suite in config.smoke.items():
         for index, pattern in enumerate(suite.services):
             path = ("smoke", name, "services", index)
@@ -239,3 +263,24 @@ def _contradictions(config: Config) -> Iterator[tuple[Path, str, str]]:
                 hint = f"did you mean '{close[0]}'?" if close else "list it in 'services'"
                 message = f"expected a name or glob of 'services', got {shown(pattern)}"
                 yield path, f"{message} (detection is off)", hint
+
+
+def _pipeline(pipeline: Pipeline) -> Iterator[tuple[Path, str, str]]:
+    jobs: list[tuple[Path, Any]] = [(("pipeline", "defaults"), pipeline.defaults)]
+    for section in ("jobs", "extra_jobs"):
+        named = getattr(pipeline, section)
+        jobs += [(("pipeline", section, name), job) for name, job in named.items()]
+    for path, job in jobs:
+        variables = job.get("variables")
+        for name, value in variables.items() if isinstance(variables, dict) else ():
+            text = value.get("value") if isinstance(value, dict) else value
+            if _SECRET.search(name) and isinstance(text, str) and text and "$" not in text:
+                message = "expected no secret, since it would stand in the pipeline's YAML"
+                hint = f"set {name} in GitLab's settings (CI/CD variables, masked)"
+                yield (*path, "variables", name), message, hint
+    for index, name in enumerate(pipeline.gates):
+        if name not in pipeline.extra_jobs:
+            close = difflib.get_close_matches(name, pipeline.extra_jobs, 1)
+            hint = f"did you mean '{close[0]}'?" if close else "define it there"
+            message = f"expected a job of pipeline.extra_jobs, got {shown(name)}"
+            yield ("pipeline", "gates", index), message, hint

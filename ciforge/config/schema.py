@@ -45,7 +45,12 @@ def _property(schema: dict[str, Any]) -> dict[str, Any]:
     if "anyOf" in schema:
         one, _null = schema["anyOf"]
         outer = {key: value for key, value in schema.items() if key != "anyOf"}
+        if "enum" in one:
+            return {**one, **outer, "enum": [*one["enum"], None]}
         return {**one, **outer, "type": [one["type"], "null"]}
     if schema.get("type") in ("array", "object"):
-        return {**schema, "type": [schema["type"], "null"]}
+        schema = {**schema, "type": [schema["type"], "null"]}
+        if schema.get("additionalProperties", {}).get("type") == "object":
+            schema["additionalProperties"] = _property(schema["additionalProperties"])
+        return schema
     return schema

@@ -79,10 +79,10 @@ def _header(plan: Plan) -> str:
 
 def _default(plan: Plan) -> Job:
     default: Job = {"interruptible": True, "retry": _RETRY}
-    if plan.image:
-        default["image"] = plan.image
-    if plan.runner_tags:
-        default["tags"] = plan.runner_tags
+    if plan.pipeline.image:
+        default["image"] = plan.pipeline.image
+    if plan.runners.default.tags:
+        default["tags"] = list(plan.runners.default.tags)
     return default
 
 

@@ -81,8 +81,8 @@ def make_plan(evidence: Sequence[Evidence], around: Circumstances) -> Plan:
     return Plan(
         ciforge=__version__,
         workspace=around.workspace,
-        image=around.config.pipeline.image,
-        runner_tags=_runner_tags(around.config, False),
+        pipeline=around.config.pipeline,
+        runners=around.config.runners,
         head=around.head,
         base=around.base,
         registry=around.registry,
@@ -270,6 +270,12 @@ def _deploys(
             max_restarts=config.helm.max_restarts,
             needs=needs,
             may_be_missing=sorted(set(needs) & set(environment.may_be_missing)),
+            on=["merge-request"] if environment.review else sorted(set(environment.on)),
+            review=environment.review,
+            tier=environment.tier,
+            url=environment.url,
+            stop=environment.stop or environment.review,
+            auto_stop_in=environment.auto_stop_in if environment.review else None,
             reason=reason,
         )
         for name, environment in environments.items()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
+
+from ciforge.config.model import Pipeline, Runners
 
 PLAN_VERSION = 1
 
@@ -116,6 +118,15 @@ class DeployPlan(Struct, frozen=True, kw_only=True):
     may_be_missing: Annotated[
         list[str], Meta(description="of these suites, those that may also be 'not run'")
     ] = []
+    on: Annotated[
+        list[Literal["default-branch", "tag", "merge-request"]],
+        Meta(description="pipelines that deploy there"),
+    ] = field(default_factory=lambda: ["default-branch", "tag"])
+    review: Annotated[bool, Meta(description="a release of its own for each merge request")] = False
+    tier: Annotated[str | None, Meta(description="GitLab's deployment_tier")] = None
+    url: str | None = None
+    stop: Annotated[bool, Meta(description="with a job that uninstalls it")] = False
+    auto_stop_in: Annotated[str | None, Meta(description="time after which it is stopped")] = None
     reason: str
 
 
@@ -131,10 +142,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     workspace: Annotated[
         str, Meta(description="folder of the Nx workspace in the repository; '.' is its root")
     ] = "."
-    image: Annotated[str | None, Meta(description="image that the jobs of the pipeline run in")] = (
-        None
-    )
-    runner_tags: Annotated[list[str], Meta(description="tags of runners for all other jobs")] = []
+    pipeline: Annotated[Pipeline, Meta(description="how its jobs are written")] = Pipeline()
+    runners: Annotated[Runners, Meta(description="where they run")] = Runners()
     head: Head
     base: PlanBase
     registry: RegistryAnswer

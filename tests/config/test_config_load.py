@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from ciforge.config.load import parse_config
-from ciforge.config.model import Config, Environment, Runner, Service, Suite
+from ciforge.config.model import Config, Environment, GpuRunner, Service, Suite
 from ciforge.errors import InputError
 
 TOP = (
@@ -598,7 +598,7 @@ environments: {production: {when: manual}, dev: {when: auto, values: [helm/dev.y
         "ciforge.yaml",
     )
     args = {"NODE_VERSION": "22", "X": "on"}
-    assert config.runners.gpu == Runner(tags=("a100",))
+    assert config.runners.gpu == GpuRunner(tags=("a100",))
     assert config.image.platforms == ("linux/amd64", "linux/arm64")
     assert config.image.root_dev_dependencies == ()
     assert config.services == {
@@ -698,7 +698,7 @@ def test_the_walk_knows_every_rule_of_the_model() -> None:
                 assert node.pattern or node.min_length is None
             case inspect.IntType():
                 assert rules == {"ge", "le"}
-            case inspect.BoolType() | inspect.LiteralType():
+            case inspect.BoolType() | inspect.LiteralType() | inspect.AnyType():
                 pass
             case _:
                 unknown.append(node)
@@ -756,3 +756,40 @@ KEYS = st.sampled_from(
 )
 def test_any_structure(structure: object, flow: bool) -> None:
     outcome(yaml.safe_dump(structure, default_flow_style=flow, allow_unicode=True))
+
+
+def test_the_words_of_gitlab_are_taken_as_they_are() -> None:
+    text = """
+    pipeline:
+      defaults: {id_tokens: {VAULT: {aud: x}}, before_script: [a, b], retry: 1}
+      jobs:
+        "smoke *": {variables: {API_TOKEN: $OTHER, LEVEL: "3"}}
+        build:
+      extra_jobs: {scan: {script: [scan]}}
+      gates: [scan]
+    """
+    pipeline = parse_config(text, "ciforge.yaml").pipeline
+    assert pipeline.defaults["id_tokens"] == {"VAULT": {"aud": "x"}}
+    assert pipeline.defaults["retry"] == 1
+    assert pipeline.jobs == {
+        "smoke *": {"variables": {"API_TOKEN": "$OTHER", "LEVEL": "3"}},
+        "build": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("jobs: {a: {variables: {API_TOKEN: abc}}}", "expected no secret"),
+        ("defaults: {variables: {PASSWORD: {value: abc}}}", "expected no secret"),
+        ("gates: [scan]", "expected a job of pipeline.extra_jobs"),
+        ("defaults: {retry: .inf}", "expected a number below 2^53"),
+        ("extra_jobs: {.hidden: {}}", "no '.' first"),
+        ("max_jobs: 5", "expected an integer 10 to 5000"),
+    ],
+)
+def test_what_the_pipeline_can_not_be(text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_config(f"pipeline: {{{text}}}", "ciforge.yaml")
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("ciforge.yaml:1:")

@@ -144,7 +144,12 @@ def value(schema: dict[str, Any], wrong: st.SearchStrategy[Any]) -> st.SearchStr
             {}, optional={key: value(each, wrong) for key, each in schema["properties"].items()}
         )
     elif kind == "object":
-        right = st.dictionaries(TEXT, value(schema["additionalProperties"], wrong), max_size=2)
+        below = (
+            value(schema["additionalProperties"], wrong)
+            if "additionalProperties" in schema
+            else SCALAR
+        )
+        right = st.dictionaries(TEXT, below, max_size=2)
     elif kind == "array":
         right = st.lists(value(schema["items"], wrong), max_size=3)
     elif kind == "boolean":

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ciforge.config.model import Pipeline, Runner, Runners
 from ciforge.pipeline.child import child_pipeline
 from ciforge.plan.encode import encode_plan
 from ciforge.plan.model import (
@@ -208,7 +209,11 @@ def test_a_plan_with_such_a_suite_or_environment_is_refused(name: str) -> None:
 
 
 def test_the_image_of_the_jobs_may_name_a_variable_of_gitlab() -> None:
-    made = msgspec.structs.replace(FULL, image="$CI_REGISTRY/tools/ciforge:1", runner_tags=["k8s"])
+    made = msgspec.structs.replace(
+        FULL,
+        pipeline=Pipeline(image="$CI_REGISTRY/tools/ciforge:1"),
+        runners=Runners(default=Runner(tags=("k8s",))),
+    )
     assert child(made)["default"]["image"] == "$CI_REGISTRY/tools/ciforge:1"
     assert child(made)["default"]["tags"] == ["k8s"]
 
