@@ -1,0 +1,234 @@
+"""`include`: local files are read and merged, everything else is only checked for its form.
+
+Source: lib/gitlab/ci/config/external in GitLab's code. What lies outside the repository
+(projects, remote files, templates, components) is not fetched: the document is then incomplete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ciforge.gitlab_ci.expressions import ExpressionError, holds, parse
+from ciforge.gitlab_ci.inputs import interpolate
+from ciforge.gitlab_ci.load import Loaded, load
+from ciforge.gitlab_ci.nodes import Map, Position, Refused, Seq, merge
+
+MAX_INCLUDES = 150
+SUBKEYS = ("local", "project", "remote", "template", "artifact", "component")
+_YAML = re.compile(r".+\.(?:yml|yaml)$", re.IGNORECASE)
+_REMOTE = re.compile(r"(?:https?|ssh|git)://", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})")
+_RULE_KEYS = ("if", "exists", "when", "changes")
+_MAX_PATHS = 50
+
+
+class Files(Protocol):
+    """The repository's files; paths are relative to its root, with `/`."""
+
+    def read(self, path: str) -> str | None:
+        """The text of a file, or None when there is none."""
+
+    def paths(self) -> Iterable[str]:
+        """All paths, for wildcards and `exists`."""
+
+
+class NoFiles:
+    """A repository without files."""
+
+    def read(self, path: str) -> str | None:  # noqa: ARG002
+        return None
+
+    def paths(self) -> Iterable[str]:
+        return ()
+
+
+@dataclass
+class Includes:
+    """Reads a file with what it includes; `outside` are includes that only GitLab can read."""
+
+    files: Files
+    variables: Mapping[str, str]
+    outside: list[str] = field(default_factory=list)
+    _count: int = 0
+
+    def read(self, text: str, name: str, inputs: Mapping[str, Any] | None = None) -> Map:
+        """The content of `text`, its inputs put in, its includes merged below it."""
+        return self._expanded(self._interpolated(load(text, name), inputs or {}))
+
+    def _interpolated(self, loaded: Loaded, given: Mapping[str, Any]) -> Map:
+        if loaded.header is None:
+            if given:
+                raise Refused(
+                    "inputs-unknown",
+                    "given inputs are not defined in the `spec` section of the included file",
+                    loaded.content.at,
+                    "add a `spec: inputs` header to the file, or give no inputs",
+                )
+            return loaded.content
+        return interpolate(loaded.content, loaded.header, given)
+
+    def _expanded(self, content: Map) -> Map:
+        if content.get("include") is None:
+            return content
+        include, at = content["include"], content.where("include")
+        items = include if isinstance(include, Seq) else [include]
+        merged = Map(content.at)
+        for index, item in enumerate(items):
+            if item is None:
+                continue
+            mark = include.where(index) if isinstance(include, Seq) else at
+            for location in self._locations(item, mark):
+                merged = merge(merged, self._included(location, mark))
+        merged = merge(merged, content)
+        del merged["include"]
+        return merged
+
+    def _locations(self, item: Any, at: Position) -> list[dict[str, Any]]:
+        """One location for each file that `item` stands for."""
+        if isinstance(item, str):
+            location: dict[str, Any] = {"remote" if _REMOTE.match(item) else "local": item}
+        elif isinstance(item, Map):
+            location = dict(item)
+        else:
+            raise _wrong("each include must be a hash or a string", at)
+        if not self._applies(location.get("rules"), at):
+            return []
+        local = location.get("local")
+        if isinstance(local, str) and "*" in local and not location.get("project"):
+            pattern = _wildcard(local)
+            found = sorted(path for path in self.files.paths() if pattern.fullmatch(path))
+            return [{**location, "local": path} for path in found]
+        return [location]
+
+    def _applies(self, rules: Any, at: Position) -> bool:
+        if rules is None:
+            return True
+        if not isinstance(rules, Seq) or not all(isinstance(rule, Map) and rule for rule in rules):
+            raise _wrong("include:rules should be an array of hashes", at)
+        for rule in rules:
+            _check_rule(rule)
+        for rule in rules:
+            if self._matches(rule):
+                return bool(rule.get("when") != "never")
+        return False
+
+    def _matches(self, rule: Map) -> bool:
+        condition = rule.get("if")
+        if condition is not None and not holds(parse(condition), self.variables):
+            return False
+        exists = rule.get("exists")
+        if exists is None:
+            return True
+        globs = exists.get("paths", []) if isinstance(exists, Map) else exists
+        globs = [globs] if isinstance(globs, str) else globs
+        patterns = [_wildcard(glob) for glob in globs if isinstance(glob, str)]
+        return any(p.fullmatch(path) for path in self.files.paths() for p in patterns)
+
+    def _included(self, location: Mapping[str, Any], at: Position) -> Map:
+        kinds = [kind for kind in SUBKEYS if location.get(kind) not in (None, "")]
+        if not kinds:
+            shown = ", ".join(str(key) for key in location)
+            raise _wrong(f"`{shown}` has no valid subkey for include", at)
+        if len(kinds) > 1:
+            raise _wrong(f"each include must use only one of: {', '.join(SUBKEYS)}", at)
+        self._count += 1
+        if self._count > MAX_INCLUDES:
+            raise Refused(
+                "include-limit",
+                f"maximum of {MAX_INCLUDES} nested includes are allowed",
+                at,
+                "look for a file that includes itself",
+            )
+        kind, where = kinds[0], location[kinds[0]]
+        if kind == "artifact":
+            raise Refused(
+                "include-invalid",
+                "including configs from artifacts is only allowed when triggering child pipelines",
+                at,
+                "move it below `trigger: include`",
+            )
+        _check_location(kind, location, at)
+        if kind != "local" or _VARIABLE.search(where):
+            self.outside.append(f"{kind}: {where}")
+            return Map(at)
+        return self._local(where, location.get("inputs"), at)
+
+    def _local(self, where: str, inputs: Any, at: Position) -> Map:
+        path = where.lstrip("/")
+        text = self.files.read(path)
+        if text is None:
+            raise _wrong(f"local file `{path}` does not exist", at)
+        if not text.strip():
+            raise _wrong(f"local file `{path}` is empty", at)
+        if not isinstance(inputs, Map | None):
+            raise _wrong(f"`{path}`: given inputs must be a hash", at)
+        try:
+            content = self._interpolated(load(text, path), inputs or {})
+        except Refused as error:
+            raise Refused(
+                error.rule,
+                f"`{path}`: {error.message}",
+                at if error.rule.startswith("inputs-") else error.position,
+                error.hint,
+            ) from None
+        if not content:
+            raise _wrong(f"included file `{path}` contains no configuration", at)
+        return self._expanded(content)
+
+
+def _wrong(message: str, at: Position) -> Refused:
+    known = ", ".join(SUBKEYS)
+    return Refused("include-invalid", message, at, f"an include names one of {known}")
+
+
+def _check_location(kind: str, location: Mapping[str, Any], at: Position) -> None:
+    where = location[kind]
+    if kind == "project":
+        if location.get("file") in (None, "", []):
+            raise _wrong("include must specify the file where to fetch the config from", at)
+        return
+    if not isinstance(where, str):
+        raise _wrong(f"included file `{where}` needs to be a string", at)
+    name = where.split("?")[0].rsplit("/", 1)[-1] if kind == "remote" else where.rsplit("/", 1)[-1]
+    if kind in ("local", "remote", "template") and not _YAML.fullmatch(name):
+        if kind == "template" or _VARIABLE.search(where):
+            return
+        raise _wrong(f"included file `{where}` does not have YAML extension", at)
+
+
+def _check_rule(rule: Map) -> None:
+    if unknown := [str(key) for key in rule if key not in _RULE_KEYS]:
+        names = ", ".join(unknown)
+        raise _wrong(f"include:rules:rule config contains unknown keys: {names}", rule.at)
+    condition, when = rule.get("if"), rule.get("when")
+    if condition is not None:
+        try:
+            parse(condition if type(condition) is str else "")
+        except ExpressionError:
+            raise _wrong(
+                "include:rules:rule if invalid expression syntax", rule.where("if")
+            ) from None
+    if when is not None and str(when) not in ("always", "never"):
+        raise _wrong(f"include:rules:rule when unknown value: {when}", rule.where("when"))
+    _check_paths(rule.get("changes"), "changes", rule)
+    exists = rule.get("exists")
+    if not isinstance(exists, str):
+        _check_paths(exists, "exists", rule)
+
+
+def _check_paths(value: Any, key: str, rule: Map) -> None:
+    paths = value.get("paths") if isinstance(value, Map) else value
+    if value is None:
+        return
+    if not isinstance(paths, Seq) or not all(isinstance(path, str) for path in paths):
+        raise _wrong(f"include:rules:rule:{key} should be an array of strings", rule.where(key))
+
+
+def _wildcard(glob: str) -> re.Pattern[str]:
+    """`*` stays in one folder, `**` crosses them."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob.lstrip("/"))
+    tokens = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(tokens.get(part, re.escape(part)) for part in parts), re.DOTALL)
