@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ciforge.affected.touched import Touch
-from ciforge.cli.options import add_graph
+from ciforge.cli.options import add_graph, graph_choice
 from ciforge.cli.terminal import escape, print_error, print_json, print_lines, warn
 from ciforge.collect.background import Background
 from ciforge.collect.changes import (
@@ -86,10 +86,10 @@ def run(arguments: argparse.Namespace) -> int:
     projects_on_disk = Background(root.project_files)
 
     from ciforge.affected.closure import Closure
-    from ciforge.collect.graph import read_graph, warnings
+    from ciforge.collect.graph import find_graph, warnings
     from ciforge.collect.packages import with_packages
 
-    _, graph = read_graph(root, arguments.graph)
+    graph = find_graph(root, graph_choice(arguments)).graph
     changed = asked.result()
     for message, hint in warnings(root, graph, projects_on_disk.result()):
         warn(message, hint)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciforge.cli.options import add_graph
+from ciforge.cli.options import add_graph, graph_choice
 from ciforge.cli.terminal import escape, print_bytes, print_error, print_lines, section, style, warn
 from ciforge.errors import EXIT_OK, InputError
 
@@ -75,11 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
             )
     root = open_root(arguments.directory)
     if arguments.plan is None:
-        plan, survey = make(root, arguments.graph, base=None, offline=False, env=os.environ)
+        plan, survey = make(root, graph_choice(arguments), base=None, offline=False, env=os.environ)
         plan_sha256 = sha256_of(encode_plan(plan))
     else:
         plan, plan_sha256 = read_plan(arguments.plan)
-        survey = take_survey(root, arguments.graph)
+        survey = take_survey(root, graph_choice(arguments))
         check_inputs(survey, plan)
     for warning in plan.warnings:
         warn(warning)

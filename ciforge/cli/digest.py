@@ -10,7 +10,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from ciforge.cli.options import add_graph
+from ciforge.cli.options import add_graph, graph_choice
 from ciforge.cli.terminal import escape, print_json, print_lines, style, warn
 from ciforge.errors import EXIT_OK, InputError
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ciforge.collect.planning import take_survey
     from ciforge.collect.workspace import open_root
 
-    survey = take_survey(open_root(arguments.directory), arguments.graph)
+    survey = take_survey(open_root(arguments.directory), graph_choice(arguments))
     for note in survey.notes:
         warn(note)
     service = survey.service(arguments.service)

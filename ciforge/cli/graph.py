@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ciforge.cli.options import add_graph
+from ciforge.cli.options import add_graph, graph_choice
 from ciforge.cli.terminal import print_json, print_lines, warn
-from ciforge.collect.graph import read_graph, warnings
+from ciforge.collect.graph import find_graph, warnings
 from ciforge.collect.workspace import open_root
 from ciforge.report import graph as report
 
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     root = open_root(arguments.directory)
-    _, graph = read_graph(root, arguments.graph)
+    graph = find_graph(root, graph_choice(arguments)).graph
     for message, hint in warnings(root, graph, root.project_files()):
         warn(message, hint)
     if arguments.format == "json":

@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from ciforge.cli.options import add_graph
+from ciforge.cli.options import add_graph, graph_choice
 from ciforge.cli.terminal import print_bytes, print_lines, style, warn
 from ciforge.errors import EXIT_OK, InputError
 
@@ -23,6 +23,7 @@ examples:
   ciforge plan --details                         with every changed input
   ciforge plan --base main                       against main, whatever else is set
   ciforge plan --graph graph.json --offline      no node, no network
+  ciforge plan --graph-cache .cache/graph         Nx runs only when its answer may differ
   ciforge plan --format json -o plan.json        for the steps that follow
   ciforge plan --format markdown                 for a merge request
 """
@@ -64,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ciforge.report import plan as report
 
     if arguments.read is not None:
-        if arguments.base or arguments.graph or arguments.offline or arguments.save_graph:
+        making = ("base", "graph", "graph_cache", "offline", "save_graph")
+        if any(getattr(arguments, name) for name in making):
             raise InputError(
                 "--read shows a plan that was made before; the other options make one",
                 hint="leave out --read, or --base, --graph, --offline and --save-graph",
@@ -73,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         plan, _ = make(
             open_root(arguments.directory),
-            arguments.graph,
+            graph_choice(arguments),
             base=arguments.base,
             offline=arguments.offline,
             env=os.environ,

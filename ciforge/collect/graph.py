@@ -1,35 +1,75 @@
-"""Gets the project graph, from a file or from Nx, and looks whether it can be trusted."""
+"""Gets the project graph, from a file, a cache or Nx, and looks whether it can be trusted."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ciforge.collect.workspace import Root
+from ciforge.digest.tree import File
 from ciforge.doors import files, nx
 from ciforge.errors import InputError
+from ciforge.plan.model import PlanGraph
 from ciforge.workspace.graph_file import parse_graph
 from ciforge.workspace.jsonc import strip_comments
 from ciforge.workspace.model import ProjectGraph
 
 
-def read_graph(root: Root, graph_file: Path | None) -> tuple[bytes, ProjectGraph]:
-    """The graph of `graph_file`, relative to the current folder, or what Nx says now.
+@dataclass(frozen=True)
+class GraphChoice:
+    """Where the user wants the graph from: a file, else a cache folder, else Nx.
 
-    As it was written, and read.
+    Relative to the current folder.
     """
-    if graph_file is None:
-        data = nx.project_graph(root.path)
-        return data, parse_graph(data, "nx graph")
-    found = files.read_bytes(graph_file, pipe=True)
-    if found is None:
-        raise InputError(
-            "there is no such file",
-            where=str(graph_file),
-            hint="write it: nx graph --file=graph.json",
-        )
-    return found, parse_graph(found, str(graph_file))
+
+    file: Path | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A graph as it was written, and read. `files` of the tree, where they were looked at."""
+
+    data: bytes
+    graph: ProjectGraph
+    origin: PlanGraph
+    files: Mapping[str, File] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def find_graph(root: Root, choice: GraphChoice) -> Found:
+    """The chosen graph, or what Nx says now."""
+    if choice.file is not None:
+        data = files.read_bytes(choice.file, pipe=True)
+        if data is None:
+            raise InputError(
+                "there is no such file",
+                where=str(choice.file),
+                hint="write it: nx graph --file=graph.json",
+            )
+        return Found(data, parse_graph(data, str(choice.file)), PlanGraph(source="file"))
+    if choice.cache is not None and root.in_git:
+        return _from_cache(root, choice.cache)
+    data = nx.project_graph(root.path)
+    return Found(data, parse_graph(data, "nx graph"), PlanGraph(source="nx"))
+
+
+def _from_cache(root: Root, folder: Path) -> Found:
+    from ciforge.collect.graph_cache import cached_graph
+
+    cached = cached_graph(root, folder)
+    if cached.doubt is not None:
+        origin = PlanGraph(source="nx", reason=f"made by Nx: {cached.doubt}")
+    elif cached.changed == 0:
+        origin = PlanGraph(source="cache", reason="reused: it was made of the same files")
+    else:
+        these = "1 file differs" if cached.changed == 1 else f"{cached.changed} files differ"
+        said = f"reused: {these} from those it was made of, and none changes it"
+        origin = PlanGraph(source="cache", reason=said)
+    notes = (cached.note,) if cached.note else ()
+    return Found(cached.data, cached.graph, origin, cached.snapshot.files, notes)
 
 
 def stale_signs(root: Root, graph: ProjectGraph, project_files: list[str]) -> list[str]:

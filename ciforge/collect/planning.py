@@ -16,21 +16,21 @@ from ciforge.affected.why import explain
 from ciforge.collect.background import Background
 from ciforge.collect.base import choose_base, default_branch
 from ciforge.collect.changes import ChangedFiles, changed_since, read_changes
-from ciforge.collect.graph import read_graph, warnings
+from ciforge.collect.graph import GraphChoice, find_graph, warnings
 from ciforge.collect.packages import with_packages
 from ciforge.collect.tree import commit_tree, working_tree
 from ciforge.collect.workspace import CONFIG_NAMES, Root, find_config
 from ciforge.config.model import Config
 from ciforge.digest.diff import diff_entries
 from ciforge.digest.manifest import Digester, Manifest
-from ciforge.digest.tree import Tree
+from ciforge.digest.tree import File, Tree
 from ciforge.doors import files
 from ciforge.doors.registry import Registry, find_login
 from ciforge.errors import CiforgeError, InputError, OutsideError
 from ciforge.plan.base import Base
 from ciforge.plan.build import Circumstances, Evidence, make_plan
 from ciforge.plan.levels import service_levels
-from ciforge.plan.model import Head, Plan, PlanBase, RegistryAnswer
+from ciforge.plan.model import Head, Plan, PlanBase, PlanGraph, RegistryAnswer
 from ciforge.workspace.detection import Detected, detect
 from ciforge.workspace.model import ProjectGraph
 from ciforge.workspace.services import Service, resolve_services
@@ -40,13 +40,16 @@ from ciforge.workspace.services import Service, resolve_services
 class Survey:
     """A workspace with its graph, and what is derived from them when first asked for.
 
-    `graph_data` is the graph as it was written.
+    `graph_data` is the graph as it was written, `origin` where it came from; `files` of the
+    working tree, where they are known already.
     """
 
     root: Root
     graph: ProjectGraph
     notes: list[str] = field(default_factory=list)
     graph_data: bytes = b""
+    origin: PlanGraph | None = None
+    files: Mapping[str, File] | None = None
 
     @cached_property
     def roots(self) -> dict[str, str]:
@@ -54,7 +57,7 @@ class Survey:
 
     @cached_property
     def tree(self) -> Tree:
-        return working_tree(self.root, self.roots)
+        return working_tree(self.root, self.roots, self.files)
 
     @cached_property
     def services(self) -> list[Service]:
@@ -149,17 +152,18 @@ class AtCommit:
         return self.digester.manifest(service)
 
 
-def take_survey(root: Root, graph_file: Path | None) -> Survey:
+def take_survey(root: Root, choice: GraphChoice) -> Survey:
     """Reads the graph and looks whether it can be trusted."""
     on_disk = Background(root.project_files)
-    data, graph = read_graph(root, graph_file)
-    notes = [f"{message}; {hint}" for message, hint in warnings(root, graph, on_disk.result())]
-    return Survey(root, graph, notes, data)
+    found = find_graph(root, choice)
+    doubts = warnings(root, found.graph, on_disk.result())
+    notes = [*found.notes, *(f"{message}; {hint}" for message, hint in doubts)]
+    return Survey(root, found.graph, notes, found.data, found.origin, found.files)
 
 
 def make(
     root: Root,
-    graph_file: Path | None,
+    choice: GraphChoice,
     *,
     base: str | None,
     offline: bool,
@@ -175,7 +179,7 @@ def make(
     chosen_by_git = Background(
         lambda: choose_base(root.git, base, env, default_branch(root, env), offline=offline)
     )
-    survey = take_survey(root, graph_file)
+    survey = take_survey(root, choice)
     chosen = chosen_by_git.result()
     changed = changed_since(root.git, chosen)
     graph, touched = _touched(root, survey.graph, changed)
@@ -192,6 +196,7 @@ def make(
             affected=closure.projects,
             config=root.config,
             workspace=os.path.relpath(root.path.resolve(), root.git.top_level().resolve()),
+            graph=survey.origin,
             warnings=notes,
         ),
     )

@@ -28,12 +28,18 @@ def commit_tree(root: Root, roots: Mapping[str, str], commit: str) -> Tree:
     return Tree(files, roots, read)
 
 
-def working_tree(root: Root, roots: Mapping[str, str]) -> Tree:
+def working_tree(
+    root: Root, roots: Mapping[str, str], files: Mapping[str, File] | None = None
+) -> Tree:
+    """The files on disk; `files`: as `working_files` has found them just now."""
+    return Tree(dict(working_files(root.git) if files is None else files), roots, root.read)
+
+
+def working_files(git: Git) -> dict[str, File]:
     """The files on disk: those of the index, changed and untracked ones by their content.
 
     What git ignores is left out, as a fresh clone would not have it.
     """
-    git = root.git
     git.top_level()
     files = {path: File(entry.mode, entry.object_id) for path, entry in git.index().items()}
     changed = set(git.modified()) | set(git.untracked())
@@ -44,11 +50,11 @@ def working_tree(root: Root, roots: Mapping[str, str]) -> Tree:
         commit = git.submodule_commit(path)
         if commit is not None:
             files[path] = File("160000", commit)
-    files.update(_on_disk(git, sorted(changed - submodules)))
-    return Tree(files, roots, root.read)
+    files.update(files_on_disk(git, sorted(changed - submodules)))
+    return files
 
 
-def _on_disk(git: Git, paths: list[str]) -> dict[str, File]:
+def files_on_disk(git: Git, paths: list[str]) -> dict[str, File]:
     """Modes and blob ids of files on disk; those that are gone are left out."""
     for _ in range(3):
         modes = {path: mode for path in paths if (mode := _mode(git, path)) is not None}

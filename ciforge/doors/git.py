@@ -196,6 +196,16 @@ class Git:
     def untracked(self) -> list[str]:
         return self._paths("ls-files", "--others", "--exclude-standard", "-z")
 
+    def only_here_ignored(self) -> list[str]:
+        """Untracked files that no .gitignore names, only this clone's or this user's own rules."""
+        found = self._paths("ls-files", "--others", "--exclude-per-directory=.gitignore", "-z")
+        return sorted(set(found) - set(self.untracked())) if found else []
+
+    def set_aside(self) -> list[str]:
+        """Tracked files that git does not compare with the disk: sparse, or assumed unchanged."""
+        records = self._run("ls-files", "-v", "-z").split(b"\0")
+        return [os.fsdecode(r[2:]) for r in records if r and (r[:1].islower() or r[:1] == b"S")]
+
     def tracked(self, *patterns: str) -> list[str]:
         """Files that git knows below the workspace, all or those matching pathspecs."""
         return self._paths("ls-files", "-z", "--", *patterns)

@@ -18,6 +18,7 @@ from ciforge.plan.model import (
     InputChange,
     Plan,
     PlanBase,
+    PlanGraph,
     RegistryAnswer,
     ServicePlan,
     SmokePlan,
@@ -66,6 +67,7 @@ class Circumstances:
     affected: Sequence[str]
     config: Config
     workspace: str = "."
+    graph: PlanGraph | None = None
     warnings: Sequence[str] = field(default_factory=tuple)
 
 
@@ -85,6 +87,7 @@ def make_plan(evidence: Sequence[Evidence], around: Circumstances) -> Plan:
         runners=around.config.runners,
         head=around.head,
         base=around.base,
+        graph=around.graph,
         registry=around.registry,
         counts=Counts(
             build=actions.count("build"),

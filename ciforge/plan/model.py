@@ -40,6 +40,17 @@ class RegistryAnswer(Struct, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="why it was not asked, or what it answered")]
 
 
+class PlanGraph(Struct, frozen=True, kw_only=True):
+    source: Annotated[
+        Literal["nx", "file", "cache"],
+        Meta(description="nx: Nx ran; file: --graph; cache: --graph-cache, proved unchanged"),
+    ]
+    reason: Annotated[
+        str | None,
+        Meta(description="with --graph-cache: why Nx ran, or why it didn't have to"),
+    ] = None
+
+
 class InputChange(Struct, frozen=True, kw_only=True):
     """One difference between the inputs at the base and now."""
 
@@ -146,6 +157,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     runners: Annotated[Runners, Meta(description="where they run")] = Runners()
     head: Head
     base: PlanBase
+    graph: Annotated[PlanGraph | None, Meta(description="where the project graph came from")] = None
     registry: RegistryAnswer
     counts: Counts
     affected: Annotated[list[str], Meta(description="what Nx calls affected, all projects")]
@@ -157,6 +169,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     deploys: list[DeployPlan]
     levels: Annotated[list[list[str]], Meta(description="services by level, first to last")]
     warnings: list[str] = []
+
+    @property
+    def unseen(self) -> list[str]:
+        """Services of which the registry was not seen to hold an image: what needs a builder."""
+        return [s.name for s in self.services if s.kind != "image" and s.image_digest is None]
 
 
 def plan_schema() -> dict[str, object]:

@@ -59,6 +59,8 @@ def as_text(plan: Plan, style: Style, *, details: bool = False) -> Iterator[str]
     yield style(headline(plan), "bold")
     yield f"  base      {_short(plan.base.commit)}, {escape(plan.base.reason)} ({_rule(plan)})"
     yield f"  head      {escape(_head(plan))}"
+    if plan.graph is not None and plan.graph.reason is not None:
+        yield f"  graph     {escape(plan.graph.reason)}"
     yield f"  registry  {escape(_registry(plan))}"
     if plan.services:
         yield ""
@@ -144,6 +146,8 @@ def as_markdown(plan: Plan) -> Iterator[str]:
     reason = markdown_text(plan.base.reason)
     yield f"Base `{_short(plan.base.commit)}`: {reason} ({_rule(plan)})  "
     yield f"Head {markdown_text(_head(plan))}  "
+    if plan.graph is not None and plan.graph.reason is not None:
+        yield f"Graph: {markdown_text(plan.graph.reason)}  "
     yield f"Registry: {markdown_text(_registry(plan))}"
     yield ""
     if plan.services:
