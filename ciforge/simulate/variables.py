@@ -1,0 +1,125 @@
+"""The variables that a rule sees.
+
+Source: GitLab's CI/CD variable precedence and lib/expand_variables.rb. Rules compare values as
+they are written; only globs, tags and resource groups expand what is in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Set
+
+_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
+_REFERENCE = re.compile(rf"\$({_NAME})|\$\{{({_NAME})\}}|%({_NAME})%")
+
+
+def declared(section: object) -> dict[str, str]:
+    """A `variables` section as names and values; `{value: …}` counts as its value."""
+    if not isinstance(section, Mapping):
+        return {}
+    return {str(name): _value(value) for name, value in section.items()}
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return _value(value.get("value"))
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def inherited(root: Mapping[str, str], inherit: object) -> dict[str, str]:
+    """The root's variables that a job with this `inherit` section takes."""
+    wanted = inherit.get("variables", True) if isinstance(inherit, Mapping) else True
+    if wanted is False:
+        return {}
+    if isinstance(wanted, Iterable) and not isinstance(wanted, str):
+        names = {str(name) for name in wanted}
+        return {name: value for name, value in root.items() if name in names}
+    return dict(root)
+
+
+def visible(given: Mapping[str, str], written: Mapping[str, str]) -> dict[str, str]:
+    """What rules see of the variables `given` with the event and `written` in the file.
+
+    A file overrides GitLab's own variables (`CI_…`), a pipeline's variables override a file.
+    """
+    own = {name: value for name, value in given.items() if is_own(name)}
+    users = {name: value for name, value in given.items() if not is_own(name)}
+    return {**own, **written, **users}
+
+
+def is_own(name: str) -> bool:
+    """Whether GitLab sets this variable itself."""
+    return name.startswith(("CI_", "GITLAB_")) or name == "CI"
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """`text` with the values of the variables that exist, and of those within them."""
+    return _expand(text, variables, frozenset())
+
+
+def _expand(text: str, variables: Mapping[str, str], within: frozenset[str]) -> str:
+    def replacement(found: re.Match[str]) -> str:
+        name = found[1] or found[2] or found[3]
+        if name not in variables or name in within:
+            return found[0]
+        return _expand(variables[name], variables, within | {name})
+
+    return _REFERENCE.sub(replacement, text)
+
+
+def raw(section: object) -> frozenset[str]:
+    """The names of a `variables` section whose values expand nothing (`expand: false`)."""
+    if not isinstance(section, Mapping):
+        return frozenset()
+    return frozenset(
+        str(name)
+        for name, value in section.items()
+        if isinstance(value, Mapping) and value.get("expand") is False
+    )
+
+
+def circles(variables: Mapping[str, str], unexpanded: Set[str] = frozenset()) -> list[list[str]]:
+    """The groups of variables that contain each other; one that contains itself is allowed.
+
+    Tarjan's strongly connected components, in the order in which GitLab meets them.
+    """
+    graph = {
+        name: []
+        if name in unexpanded
+        else [n for m in _REFERENCE.finditer(value) if (n := m[1] or m[2] or m[3]) in variables]
+        for name, value in variables.items()
+    }
+    if not any(graph.values()):
+        return []
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    open_: set[str] = set()
+    found: list[list[str]] = []
+    for start in graph:
+        ways = [(start, iter(graph[start]))] if start not in index else []
+        while ways:
+            name, children = ways[-1]
+            if name not in index:
+                index[name] = low[name] = len(index)
+                stack.append(name)
+                open_.add(name)
+            child = next((c for c in children if c not in index or c in open_), None)
+            if child is None:
+                ways.pop()
+                if ways:
+                    low[ways[-1][0]] = min(low[ways[-1][0]], low[name])
+                if low[name] == index[name]:
+                    component = stack[stack.index(name) :]
+                    del stack[-len(component) :]
+                    open_.difference_update(component)
+                    found += [component] if len(component) > 1 else []
+            elif child in index:
+                low[name] = min(low[name], index[child])
+            else:
+                ways.append((child, iter(graph[child])))
+    return found
