@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ciforge.doors.files import matching
 from ciforge.doors.handover import read_images, read_plan, read_smoke
-from ciforge.errors import InputError
 from ciforge.gate.decide import Decision, Refusal, decide
 from ciforge.plan.model import Plan
 from ciforge.results.model import Images, Smoke
@@ -51,26 +51,10 @@ def read_evidence(plan: Path, images: Path, smokes: Sequence[str] | None) -> Evi
 
     Raises InputError for a file that is missing, of another version, or broken.
     """
-    named = _named(["smoke*.json"] if smokes is None else smokes)
+    named = matching(["smoke*.json"] if smokes is None else smokes, "--smoke")
     return Evidence(
         *read_plan(plan), *read_images(images), {str(path): read_smoke(path) for path in named}
     )
-
-
-def _named(patterns: Sequence[str]) -> list[Path]:
-    found: set[Path] = set()
-    for pattern in patterns:
-        if not any(c in pattern for c in "*?["):
-            found.add(Path(pattern))
-            continue
-        folder = Path("/") if pattern.startswith("/") else Path()
-        try:
-            found.update(folder.glob(pattern.lstrip("/")))
-        except ValueError as error:
-            raise InputError(
-                f"{pattern!r} (--smoke) is no glob: {error}", hint="'smoke*.json' is one"
-            ) from error
-    return sorted(found)
 
 
 def _gone(plan: Plan, decision: Decision, env: Mapping[str, str]) -> Iterable[Refusal]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,6 +71,26 @@ def workplace(purpose: str) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def matching(patterns: Iterable[str], option: str) -> list[Path]:
+    """The files that names and globs mean, from the current folder on, each once, sorted.
+
+    Raises InputError, naming `option`, for what is no glob. A name is taken as it is.
+    """
+    found: set[Path] = set()
+    for pattern in patterns:
+        if not any(c in pattern for c in "*?["):
+            found.add(Path(pattern))
+            continue
+        folder = Path("/") if pattern.startswith("/") else Path()
+        try:
+            found.update(folder.glob(pattern.lstrip("/")))
+        except (ValueError, NotImplementedError) as error:
+            raise InputError(
+                f"{pattern!r} ({option}) is no glob: {error}", hint="'part-*.json' is one"
+            ) from error
+    return sorted(found)
 
 
 def read_bytes(path: Path, *, pipe: bool = False) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The bake definition: all images of a plan as one build graph."""
+"""What a builder is told of an image; for Docker all images of a plan as one build graph."""
 
 from __future__ import annotations
 
@@ -33,6 +33,19 @@ def local_name(service: ServicePlan) -> str:
     return f"{service.image}:unchecked-{service.tag}"
 
 
+def arguments(service: ServicePlan) -> dict[str, str]:
+    """Its build arguments."""
+    return {"SOURCE_DATE_EPOCH": EPOCH, **service.build_args}
+
+
+def contexts(target: Target) -> dict[str, str]:
+    """What is taken for a base image: the pinned digest of each reference."""
+    return {
+        name: f"docker-image://{name.partition('@')[0]}@{digest}"
+        for name, digest in sorted(target.base_images.items())
+    }
+
+
 def bake_file(targets: Iterable[Target], *, push: bool) -> bytes:
     """The definition for `docker buildx bake`, as JSON.
 
@@ -43,20 +56,18 @@ def bake_file(targets: Iterable[Target], *, push: bool) -> bytes:
         target_name(i): {
             "context": str(target.context),
             "dockerfile": target.service.dockerfile,
-            "args": {"SOURCE_DATE_EPOCH": EPOCH, **target.service.build_args},
+            "args": arguments(target.service),
             "platforms": target.service.platforms,
-            "contexts": {
-                name: f"docker-image://{name.partition('@')[0]}@{digest}"
-                for name, digest in sorted(target.base_images.items())
-            },
-            "output": [_output(target.service, push=push)],
+            "contexts": contexts(target),
+            "output": [output(target.service, push=push)],
         }
         for i, target in enumerate(targets)
     }
     return json_bytes({"group": {"default": {"targets": list(definition)}}, "target": definition})
 
 
-def _output(service: ServicePlan, *, push: bool) -> str:
+def output(service: ServicePlan, *, push: bool) -> str:
+    """Where BuildKit puts it, as its --output has it."""
     if push:
         how = "push=true,push-by-digest=true,name-canonical=true"
         return f"type=image,name={service.image},{how},{_COMMON}"

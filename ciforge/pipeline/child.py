@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import base64
 import gzip
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-import yaml
-
+from ciforge.pipeline.build import MAX_NEEDS, Builds, build_jobs
+from ciforge.pipeline.customise import (
+    check_patterns,
+    customised,
+    extra_jobs,
+    stages,
+    with_defaults,
+)
+from ciforge.pipeline.deploy import deploy_jobs, deploy_name, stop_name
+from ciforge.pipeline.emit import emit
+from ciforge.pipeline.names import Job, job_name, literal
+from ciforge.pipeline.runners import tags
+from ciforge.pipeline.smoke import smoke_jobs, smoke_name
 from ciforge.plan.model import DeployPlan, Plan, SmokePlan
 
-Job = dict[str, Any]
+STAGES = ("plan", "build", "images", "smoke", "deploy")
 
 # What a second try can help against; a red build or smoke is never tried again.
 _RETRY = {
@@ -26,44 +35,39 @@ _RETRY = {
 }
 # A child sees 'parent_pipeline' as its source, so the parent's rules would match nothing.
 _ALWAYS = {"rules": [{"when": "always"}]}
-_RELEASED = (
-    "$CI_COMMIT_TAG || ($CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_MERGE_REQUEST_IID == null)"
-)
-_SAFE = re.compile(r"[a-z0-9._-]+")
 
 
-def child_pipeline(plan: Plan, handed: Mapping[str, bytes]) -> bytes:
+def child_pipeline(plan: Plan, handed: Mapping[str, bytes], image: str | None = None) -> bytes:
     """The child's YAML; equal arguments give equal bytes.
 
     `handed` are the files that its jobs read, by name (plan.json, graph.json). They travel in
-    the YAML itself: GitLab Free has no way for a child to fetch its parent's artifacts.
+    the YAML itself: GitLab Free has no way for a child to fetch its parent's artifacts. `image`
+    is that of the jobs when the plan names none.
+
+    Raises ValueError when the plan, or the words of the pipeline section, make no pipeline.
     """
-    smoke = [suite for suite in plan.smoke if suite.run]
-    deploys = [deploy for deploy in plan.deploys if deploy.run]
-    work = bool(smoke or deploys or plan.counts.build)
-    jobs: dict[str, Job] = {"plan": _plan_job(handed)}
-    if work:
-        jobs["build"] = _build_job("graph.json" in handed)
-    for suite in smoke:
-        jobs[f"smoke {_safe(suite.suite)}"] = _smoke_job(suite)
-    for deploy in deploys:
-        jobs[f"deploy {_safe(deploy.environment)}"] = _deploy_job(deploy, smoke)
-    document: dict[str, Any] = {
-        "workflow": _ALWAYS,
-        "stages": ["plan", "build", "smoke", "deploy"],
-        "default": _default(plan),
-        "variables": {"GIT_DEPTH": "1", "CIFORGE_WORKSPACE": _literal(plan.workspace)},
-        **jobs,
-    }
-    text = yaml.dump(
-        document,
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=False,
-        width=4096,
-        default_flow_style=False,
+    pipeline = plan.pipeline
+    jobs = _jobs(plan, handed)
+    check_patterns(pipeline, [*jobs, *_possible(plan)])
+    default, variables = with_defaults(
+        _default(plan, image),
+        {"GIT_DEPTH": "1", "CIFORGE_WORKSPACE": literal(plan.workspace)},
+        pipeline,
     )
-    return (_header(plan) + text).encode()
+    document: Job = {
+        **(
+            {"include": [{"local": f"/{path}"} for path in pipeline.include]}
+            if pipeline.include
+            else {}
+        ),
+        "workflow": _ALWAYS,
+        "stages": stages(STAGES, pipeline),
+        "default": default,
+        "variables": variables,
+        **customised(jobs, default, pipeline),
+        **extra_jobs(jobs, pipeline),
+    }
+    return (_header(plan) + emit(document)).encode()
 
 
 def _header(plan: Plan) -> str:
@@ -77,13 +81,54 @@ def _header(plan: Plan) -> str:
     )
 
 
-def _default(plan: Plan) -> Job:
-    default: Job = {"interruptible": True, "retry": _RETRY}
-    if plan.pipeline.image:
-        default["image"] = plan.pipeline.image
-    if plan.runners.default.tags:
-        default["tags"] = list(plan.runners.default.tags)
-    return default
+def _default(plan: Plan, image: str | None) -> Job:
+    image = plan.pipeline.image or image
+    return {
+        "interruptible": True,
+        "retry": _RETRY,
+        **({"image": image} if image else {}),
+        **tags(plan.runners.default.tags),
+    }
+
+
+def _jobs(plan: Plan, handed: Mapping[str, bytes]) -> dict[str, Job]:
+    smoke = [suite for suite in plan.smoke if suite.run]
+    deploys = [deploy for deploy in plan.deploys if deploy.run]
+    if not (smoke or deploys or plan.counts.build):
+        return {"plan": _plan_job({"plan.json": handed["plan.json"]})}
+    ends = sum(2 if deploy.stop else 1 for deploy in deploys) + len(plan.pipeline.extra_jobs)
+    left = plan.pipeline.max_jobs - 1 - ends  # for builds and smoke suites
+    if left < 4:
+        raise ValueError(
+            f"{ends} deploys and extra jobs leave no room in pipeline.max_jobs "
+            f"({plan.pipeline.max_jobs})"
+        )
+    builds = build_jobs(plan, "graph.json" in handed, max(2, left - min(len(smoke), left // 2)))
+    tests = smoke_jobs(plan, smoke, builds.last, left - builds.count)
+    jobs = {"plan": _plan_job(handed), **builds.jobs, **tests}
+    for deploy in deploys:
+        jobs |= deploy_jobs(plan, deploy, _needs(plan, deploy, builds, tests, smoke))
+    return jobs
+
+
+def _needs(
+    plan: Plan,
+    deploy: DeployPlan,
+    builds: Builds,
+    tests: Mapping[str, Job],
+    suites: Sequence[SmokePlan],
+) -> list[str] | None:
+    """Everything that must be green before this deploy; None: all earlier stages.
+
+    Left out are only suites that wait for a click and that this environment may go without.
+    """
+    waived = (
+        {smoke_name(s.suite) for s in suites if s.gpu and s.suite in deploy.may_be_missing}
+        if plan.runners.gpu.missing == "manual"
+        else set()
+    )
+    needs = ["plan", builds.last, *(t for t in tests if t not in waived), *plan.pipeline.gates]
+    return needs if len(needs) <= MAX_NEEDS else None
 
 
 def _plan_job(handed: Mapping[str, bytes]) -> Job:
@@ -104,97 +149,10 @@ def _unpack(name: str, content: bytes) -> str:
     return f"base64 -d <<'END' | gzip -d > {name}\n{lines}\nEND\n"
 
 
-def _build_job(has_graph: bool) -> Job:
-    graph = " --graph graph.json" if has_graph else ""
-    return {
-        "stage": "build",
-        "needs": ["plan"],
-        "script": [
-            f'ciforge -C "$CIFORGE_WORKSPACE" build --plan plan.json{graph} --push -o images.json'
-        ],
-        "artifacts": {"paths": ["images.json"], "expire_in": "1 week"},
-        "timeout": "2 hours",
-    }
-
-
-def _smoke_job(suite: SmokePlan) -> Job:
-    name = _safe(suite.suite)
-    command = (
-        f'ciforge -C "$CIFORGE_WORKSPACE" smoke --plan plan.json --images images.json '
-        f"--suite {name} --junit junit-{name}.xml --logs smoke-logs -o smoke-{name}.json"
-    )
-    tags = suite.runner_tags if suite.gpu else []
-    return {
-        "stage": "smoke",
-        "needs": ["plan", "build"],
-        **({"tags": tags} if tags else {}),
-        "script": [*(["nvidia-smi"] if suite.gpu and tags else []), command],
-        "artifacts": {
-            "when": "always",
-            "paths": [f"smoke-{name}.json", "smoke-logs/"],
-            "reports": {"junit": f"junit-{name}.xml"},
-            "expire_in": "1 week",
-        },
-        "timeout": f"{suite.timeout // 60 + 15} minutes",
-    }
-
-
-def _deploy_job(deploy: DeployPlan, smoke: Sequence[SmokePlan]) -> Job:
-    name = _safe(deploy.environment)
-    files = " ".join(f"--smoke smoke-{_safe(s.suite)}.json" for s in smoke)
-    manual = {"when": "manual", "allow_failure": False}
-    return {
-        "stage": "deploy",
-        # All of them, on every GitLab tier: a deploy never starts beside a red smoke.
-        "needs": ["plan", "build", *(f"smoke {_safe(s.suite)}" for s in smoke)],
-        "script": [
-            f'ciforge -C "$CIFORGE_WORKSPACE" deploy {name} --plan plan.json '
-            f"--images images.json {files} -o deploy-{name}.json".replace("  ", " ")
-        ],
-        "rules": [{"if": _RELEASED, **(manual if deploy.when == "manual" else {})}],
-        "environment": {"name": name},
-        "resource_group": name,
-        "interruptible": False,
-        "artifacts": {
-            "when": "always",
-            "paths": [f"deploy-{name}.json"],
-            "expire_in": "4 weeks",
-        },
-        "timeout": f"{deploy.timeout // 60 + 30} minutes",
-    }
-
-
-def _safe(name: str) -> str:
-    """A name that goes into a script. Raises ValueError: a plan that was edited by hand."""
-    if not _SAFE.fullmatch(name) or name.startswith("-"):
-        raise ValueError(f"{name!r} is no name of a suite or an environment")
-    return name
-
-
-def _literal(value: str) -> Job:
-    """A variable in which GitLab leaves a '$' alone."""
-    return {"value": value, "expand": False}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Every string quoted unless it is plain beyond doubt; no anchors; scripts as blocks."""
-
-    def ignore_aliases(self, _data: object) -> bool:
-        return True
-
-
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*( [a-z0-9._-]+)*")
-# What YAML 1.1 would take for a boolean or nothing.
-_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    if "\n" in value:
-        style: str | None = "|"
-    else:
-        plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-        style = None if plain else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _text)
+def _possible(plan: Plan) -> Iterator[str]:
+    """Names of jobs that other plans of this workspace have."""
+    yield from ("plan", "build", "images")
+    yield from (job_name("build", service.name) for service in plan.services)
+    yield from (smoke_name(suite.suite) for suite in plan.smoke)
+    for deploy in plan.deploys:
+        yield from (deploy_name(deploy.environment), stop_name(deploy.environment))

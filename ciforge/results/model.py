@@ -33,6 +33,13 @@ class BuiltImage(Struct, frozen=True, kw_only=True):
     tags: Annotated[list[str], Meta(description="tags that were set on it")] = []
     size: Annotated[int | None, Meta(description="bytes of its compressed layers")] = None
     seconds: Annotated[float, Meta(ge=0, description="from start to usable, 0 when reused")] = 0.0
+    started: Annotated[
+        bool,
+        Meta(
+            description="it was started once before it got its tag; false: reused, or it could not "
+            "be (a builder without an engine, a GPU, another platform), so its smoke suite does"
+        ),
+    ] = False
 
     @property
     def reference(self) -> str:
