@@ -1,4 +1,5 @@
-"""`ciforge build` beside plain `docker buildx build`: nothing changed, and one source changed.
+"""`ciforge build` beside plain `docker buildx build`: nothing changed, and one source changed;
+then a smoke of what was built.
 
 Both use the same builder, warm, and the example's own workspace, as a repository whose images
 go to the registry of CI_REGISTRY under a name that only benchmarks use.
@@ -6,6 +7,7 @@ go to the registry of CI_REGISTRY under a name that only benchmarks use.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.measure import Command, CommandFailedError, Run, Runs, environment, ratio, run_once
 from benchmarks.program import ciforge
+from benchmarks.smoke import Smokes, measure_smoke
 
 OURS = "ciforge"
 PLAIN = "docker"
@@ -28,6 +31,8 @@ CHANGED_BUDGET = 1.15  # times the plain build
 _DEMO = Path(__file__).parent.parent / "examples" / "demo.py"
 _HOST = "registry.all-erp.local"
 _REGISTRY = ("CI_REGISTRY", "CI_REGISTRY_IMAGE", "CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD")
+_PREFIX = "bench"
+_PLAIN_NAME = "ciforge-bench-plain"
 _CHANGED = "auth-service"
 _SOURCE = f"apps/{_CHANGED}/src/main.ts"
 
@@ -42,11 +47,12 @@ class BuildDiffersError(Exception):
 
 @dataclass(frozen=True)
 class Stations:
-    """`unchanged`: all services; `changed`: a new source in one of them."""
+    """`unchanged`: all services; `changed`: a new source in one of them; `smoke`: of all."""
 
     services: int
     unchanged: dict[str, Runs]
     changed: dict[str, Runs]
+    smoke: Smokes
 
     @property
     def unchanged_met(self) -> bool:
@@ -67,14 +73,19 @@ class Stations:
             "unchanged": {name: runs.as_json() for name, runs in self.unchanged.items()},
             "changed": {name: runs.as_json() for name, runs in self.changed.items()},
             "changed_ratio": round(self.changed_ratio, 3),
+            "smoke": self.smoke.as_json(),
         }
 
 
 def measure_stations(rounds: int) -> Stations:
     """Raises NoEngineError, and BuildDiffersError when ciforge builds too much or too little."""
     _find_engine()
-    with tempfile.TemporaryDirectory(prefix="ciforge-bench-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="ciforge-bench-") as folder,
+        contextlib.ExitStack() as stack,
+    ):
         bench = _Bench(Path(folder))
+        stack.callback(bench.remove_images)
         services = bench.build("first", push=True, built=None)[1]
         for service in services:
             bench.plain(service)
@@ -85,6 +96,9 @@ def measure_stations(rounds: int) -> Stations:
             },
             rounds,
         )
+        plan = bench.plan()
+        bench.build("for the smoke", push=True, built=[], plan=plan)
+        smoke = measure_smoke(bench.path, bench.env, plan, bench.images, rounds)
         changes: dict[str, Callable[[], Run]] = {
             OURS: lambda: bench.build(OURS, push=False, built=[_CHANGED])[0],
             PLAIN: lambda: bench.plain(_CHANGED),
@@ -95,7 +109,7 @@ def measure_stations(rounds: int) -> Stations:
             bench.edit()
             change()
         changed = _alternate(changes, rounds, before=bench.edit)
-    return Stations(len(services), unchanged, changed)
+    return Stations(len(services), unchanged, changed, smoke)
 
 
 class _Bench:
@@ -113,15 +127,27 @@ class _Bench:
         settings = self.path / "ciforge.yaml"
         prefix = os.environ["CI_REGISTRY_IMAGE"].partition("/")[2]
         text = settings.read_text("utf-8").replace(_HOST, f'"{os.environ["CI_REGISTRY"]}"', 1)
-        text = text.replace("prefix: all-erp\n", f"prefix: {prefix}/bench\n", 1)
+        text = text.replace("prefix: all-erp\n", f"prefix: {prefix}/{_PREFIX}\n", 1)
         settings.write_text(text, "utf-8")
         self._commit()
 
-    def build(self, name: str, *, push: bool, built: list[str] | None) -> tuple[Run, list[str]]:
+    def plan(self) -> Path:
+        path = self.images.with_name("plan.json")
+        ours = ciforge(
+            "plan", self.path, "plan", "--graph", "project-graph.json",
+            *("--format", "json", "-o", str(path)),
+        )  # fmt: skip
+        run_once(Command("plan", ours.argv, self.path, self.env))
+        return path
+
+    def build(
+        self, name: str, *, push: bool, built: list[str] | None, plan: Path | None = None
+    ) -> tuple[Run, list[str]]:
         """The run, and all of its services. `built` says what it should have built."""
         ours = ciforge(
             name, self.path, "build", "--graph", "project-graph.json",
-            *(["--push"] if push else []), "-o", str(self.images),
+            *(["--push"] if push else []), *(["--plan", str(plan)] if plan else []),
+            *("-o", str(self.images)),
         )  # fmt: skip
         run = run_once(Command(name, ours.argv, self.path, self.env))
         images = json.loads(self.images.read_bytes())["images"]
@@ -133,8 +159,20 @@ class _Bench:
     def plain(self, service: str) -> Run:
         """From the whole workspace into the engine, as a pipeline without ciforge would."""
         argv = ["docker", "buildx", "build", "--load", "--build-arg", f"SERVICE={service}"]
-        argv += ["--tag", f"ciforge-bench-plain/{service}", "."]
+        argv += ["--tag", f"{_PLAIN_NAME}/{service}", "."]
         return run_once(Command(f"docker buildx build of {service}", argv, self.path, self.env))
+
+    def remove_images(self) -> None:
+        """What was loaded into the engine; the registry's own clean-up knows the rest."""
+        listed = self._docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
+        ours = [n for n in listed if n.startswith(f"{_PLAIN_NAME}/") or f"/{_PREFIX}/" in n]
+        if ours:
+            self._docker("image", "rm", "--force", *ours)
+
+    def _docker(self, *arguments: str) -> str:
+        command = ["docker", *arguments]
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        return done.stdout
 
     def edit(self) -> None:
         self.edits += 1

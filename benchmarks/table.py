@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.affected import NX, NX_PLAIN, OURS, OURS_DATA, Affected
 from benchmarks.measure import Runs, ratio
 from benchmarks.plan import Planned
+from benchmarks.smoke import BUDGET_SECONDS, BUDGET_SHARE, Smokes
 from benchmarks.stations import (
     CHANGED_BUDGET,
     PLAIN,
@@ -102,7 +103,15 @@ def stations_lines(result: Stations) -> list[str]:
         ],
     ]
     told = "build: medians of whole processes, warm, beside docker buildx build --load"
-    return [told, "", *table(header, rows)]
+    return [told, "", *table(header, rows), "", *_smoke_lines(result.smoke)]
+
+
+def _smoke_lines(smokes: Smokes) -> list[str]:
+    parts = ("before", "healthy", "asking", "cleaning", "overhead")
+    row = [*(f"{smokes.median(part):.2f} s" for part in parts)]
+    row.append(f"{BUDGET_SHARE:.0%} or {BUDGET_SECONDS:g} s {'met' if smokes.met else 'over'}")
+    told = "smoke: beyond the slowest container's health (before the first one, and asking)"
+    return [told, "", *table((*parts, "budget"), [row])]
 
 
 def _seconds(runs: Runs | None) -> str:
