@@ -62,7 +62,7 @@ class _Creation:
             reason = "only jobs of .pre and .post are left" if jobs else "no job is left"
         return Pipeline(
             status,
-            stages=self._document.stages,
+            stages=tuple(dict.fromkeys(self._document.stages)),
             jobs=tuple(jobs),
             left_out=tuple(self._left_out),
             errors=errors,
@@ -144,7 +144,7 @@ class _Creation:
 
     def _errors(self, jobs: list[Job]) -> Iterator[str]:
         """Why GitLab refuses the pipeline as a whole, in its words."""
-        order = {stage: index for index, stage in enumerate(self._document.stages)}
+        order = {stage: i for i, stage in enumerate(dict.fromkeys(self._document.stages))}
         stages = {job.name: order[job.stage] for job in jobs}
         for job in jobs:
             written = self._static_needs(job)
