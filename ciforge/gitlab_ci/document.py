@@ -91,7 +91,9 @@ def resolve(
 
 def is_job(value: Any) -> bool:
     """Whether a mapping under a keyword's name is taken for a job all the same."""
-    return isinstance(value, Map) and any(key in value for key in ("script", "run", "trigger"))
+    return isinstance(value, Map) and any(
+        key in value for key in ("script", "run", "trigger", "needs")
+    )
 
 
 def is_visible(key: Any, value: Any) -> bool:

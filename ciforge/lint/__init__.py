@@ -1,1 +1,36 @@
-"""Says offline what GitLab's own parser would refuse, and where."""
+"""Says offline what GitLab's own parser would refuse, and where.
+
+GitLab stops at the first kind of trouble: text that is no YAML, then includes and `extends`,
+then keywords, then what jobs say of each other. So does the lint, with all findings of a kind.
+"""
+
+from __future__ import annotations
+
+from ciforge.gitlab_ci.document import resolve
+from ciforge.gitlab_ci.include import Files
+from ciforge.gitlab_ci.nodes import Refused
+from ciforge.lint.finding import Finding
+from ciforge.lint.keywords import check_keywords
+from ciforge.lint.relations import Relations
+
+__all__ = ["Finding", "lint"]
+
+
+def lint(name: str, text: str, files: Files | None = None) -> list[Finding]:
+    """The findings of the CI file `name` with this `text`, in the order of its lines.
+
+    `files` holds the local files that it includes. Without findings GitLab (Free, release line
+    18.11, judged without a project's variables) takes it.
+    """
+    if not text.strip():
+        return [Finding(name, 1, None, "empty", "the file is empty", "write at least one job")]
+    findings: list[Finding] = []
+    try:
+        document = resolve(text, name, files)
+    except Refused as error:
+        at = error.position
+        return [Finding(at.file, at.line, error.job, error.rule, error.message, error.hint)]
+    check_keywords(document.root, findings)
+    if not findings:
+        Relations(document, findings).check()
+    return sorted(set(findings), key=lambda f: (f.file, f.line, f.job or "", f.rule, f.message))

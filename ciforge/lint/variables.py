@@ -1,0 +1,103 @@
+"""Variables: the forms that each place allows, and circles of variables that name each other.
+
+Source: lib/gitlab/ci/config/entry/variable.rb and lib/gitlab/ci/variables in GitLab's code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ciforge.gitlab_ci.nodes import Map
+from ciforge.lint.checks import (
+    Check,
+    Spot,
+    alphanumeric,
+    boolean,
+    is_scalar,
+    is_word,
+    mapping,
+    strings,
+)
+
+_REFERENCE = re.compile(r"\$\$|%%|\$(\w+)|\$\{(\w+)\}|%(\w+)%", re.ASCII)
+_FIELDS: dict[str, Check] = {
+    "value": alphanumeric,
+    "description": alphanumeric,
+    "expand": boolean,
+    "options": strings,
+}
+
+
+def variables(*allowed: str) -> Check:
+    """A mapping of variables; `allowed` are the keys of their long form, none: no long form."""
+
+    def check(value: Any, spot: Spot) -> None:
+        if not isinstance(value, Map):
+            mapping(value, spot)
+            return
+        for key, inner in value.items():
+            here = spot.inside(key, value.where(key))
+            if isinstance(key, bool) or key is None:
+                here.report("wrong-type", "must be an alphanumeric string", "quote the name")
+            if isinstance(inner, Map):
+                _long_form(inner, here, allowed)
+            elif inner is not None and not is_scalar(inner):
+                here.report(
+                    "wrong-type",
+                    "variable definition must be either a string or a hash",
+                    "write one value",
+                )
+
+    return check
+
+
+def _long_form(value: Map, spot: Spot, allowed: tuple[str, ...]) -> None:
+    if not allowed:
+        spot.report("wrong-type", "must be a string", "write the value itself")
+        return
+    if unknown := [str(key) for key in value if key not in allowed]:
+        words, known = ", ".join(unknown), ", ".join(allowed)
+        spot.report("unknown-key", f"uses invalid data keys: {words}", f"allowed are {known}")
+    for key, check in _FIELDS.items():
+        if value.get(key) is not None:
+            check(value[key], spot.inside(key, value.where(key)))
+    options = value.get("options")
+    if isinstance(options, list) and options and value.get("value") not in options:
+        spot.report("unknown-value", "value must be present in options", "add it to the options")
+
+
+def circles(given: Mapping[str, Any]) -> list[list[str]]:
+    """The variables that name each other in a circle, which no pipeline can be created with.
+
+    A variable that names only itself (`PATH: $PATH:/x`) is none. GitLab leaves those with
+    `expand: false` out.
+    """
+    edges = {
+        key: [name for name in _names(value) if name != key and name in given]
+        for key, value in given.items()
+        if is_word(key)
+    }
+    edges = {key: names for key, names in edges.items() if names}
+    if not edges:
+        return []
+    import networkx  # here: it costs every other document 100 ms
+
+    graph: Any = networkx.DiGraph((key, name) for key, names in edges.items() for name in names)
+    return sorted(
+        sorted(component)
+        for component in networkx.strongly_connected_components(graph)
+        if len(component) > 1
+    )
+
+
+def _names(value: Any) -> Iterable[str]:
+    if isinstance(value, Mapping):
+        if value.get("expand") is False:
+            return
+        value = value.get("value")
+    if isinstance(value, str) and ("$" in value or "%" in value):
+        for match in _REFERENCE.finditer(value):
+            if name := match[1] or match[2] or match[3]:
+                yield name
