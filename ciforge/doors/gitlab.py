@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from statistics import median
 
 from ciforge.doors.process import innermost, report_call
-from ciforge.errors import OutsideError
+from ciforge.errors import InputError, OutsideError
+
+# Pages of 100 jobs that durations are taken from.
+_RECENT = 5
 
 # A job token may not list pipelines: a token with read_api is needed, given by one of these.
 TOKEN_VARIABLES = ("CIFORGE_GITLAB_TOKEN", "GITLAB_TOKEN")
@@ -52,3 +56,46 @@ def _said(error: Exception) -> str:
     if isinstance(error, OSError):  # what requests raises: the reason is deep inside
         return innermost(error)
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def job_durations(env: Mapping[str, str]) -> dict[str, float]:
+    """The median seconds of the project's last successful jobs, by name.
+
+    Trigger jobs are not among them: GitLab lists those elsewhere, and their time is their
+    child's. Raises InputError when the project or a token is not named, OutsideError when
+    GitLab refuses or does not answer.
+    """
+    token = gitlab_token(env)
+    server, project = env.get("CI_SERVER_URL"), env.get("CI_PROJECT_ID")
+    if token is None or not server or not project:
+        raise InputError(
+            "GitLab can't be asked for durations: the project or a token is missing",
+            hint=f"set CI_SERVER_URL, CI_PROJECT_ID and {' or '.join(TOKEN_VARIABLES)} (read_api)",
+        )
+    import gitlab
+    import requests
+
+    found: dict[str, list[float]] = {}
+    started = time.perf_counter()
+    try:
+        jobs = (
+            gitlab.Gitlab(server, private_token=token, timeout=20)
+            .projects.get(project, lazy=True)
+            .jobs
+        )
+        for page in range(1, _RECENT + 1):
+            listed = jobs.list(scope=["success"], per_page=100, page=page, get_all=False)
+            for job in listed:
+                if isinstance(job.duration, int | float):
+                    found.setdefault(str(job.name), []).append(float(job.duration))
+            if len(listed) < 100:
+                break
+    except (gitlab.exceptions.GitlabError, requests.RequestException) as error:
+        raise OutsideError(
+            f"GitLab did not tell the durations of jobs: {_said(error)}",
+            where=server,
+            hint="the token needs the scope read_api; or give them: --durations FILE",
+        ) from error
+    finally:
+        report_call(f"GET {server} jobs of {project}", time.perf_counter() - started)
+    return {name: round(median(seconds), 1) for name, seconds in sorted(found.items())}

@@ -1,0 +1,234 @@
+"""Say which jobs GitLab would create from a CI file, and when they would run.
+
+The event is given by its variables: `--var CI_COMMIT_BRANCH=main`, or all at once by a name
+(`--as tag`). Every job is taken to succeed; manual jobs stay unstarted without --play. Nothing
+is sent to GitLab, except with --durations-from gitlab. Exit code 1: GitLab makes no pipeline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ciforge.cli.terminal import print_bytes, style, warn
+from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, InputError
+from ciforge.simulate.events import PRESETS
+
+if TYPE_CHECKING:
+    from ciforge.report.simulation import Simulation
+
+EXAMPLES = """\
+examples:
+  ciforge simulate .gitlab-ci.yml --as push_main
+  ciforge simulate child.yml --as mr_child --var REVIEW=1 --runners 2
+  ciforge simulate child.yml --var CI_COMMIT_TAG=v1.2.3 --format json
+  ciforge simulate child.yml --as push_main --durations jobs.json --html pipeline.html
+
+--as sets these variables, and --var adds to them or replaces them:
+""" + "".join(
+    f"  {name:12} {' '.join(f'{k}={v}' for k, v in variables.items())}\n"
+    for name, variables in PRESETS.items()
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help="a CI file, as .gitlab-ci.yml")
+    parser.add_argument(
+        "--var",
+        metavar="K=V",
+        action="append",
+        default=[],
+        help="a variable of the pipeline; may be repeated",
+    )
+    parser.add_argument("--as", dest="preset", choices=list(PRESETS), help="an event by its name")
+    parser.add_argument(
+        "--changed",
+        metavar="FILE",
+        nargs="+",
+        action="extend",
+        help="files that changed, for rules:changes; default: GitLab can't know (a tag, a "
+        "schedule), so every `changes` is true",
+    )
+    parser.add_argument(
+        "--no-cluster", action="store_true", help="only:kubernetes finds no cluster connected"
+    )
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        help="where local includes and rules:exists are looked up; default: the repository's root",
+    )
+    parser.add_argument("--runners", metavar="N", type=_number, default=4, help="default: 4")
+    parser.add_argument(
+        "--gpu-runners", metavar="N", type=_number, default=1, help="beside them; default: 1"
+    )
+    parser.add_argument(
+        "--gpu-tag",
+        metavar="TAG",
+        action="append",
+        help="a job with this tag runs on a GPU runner; may be repeated; default: runners.gpu.tags "
+        "of ciforge.yaml, or gpu",
+    )
+    parser.add_argument(
+        "--play", action="store_true", help="start manual jobs as soon as they can be"
+    )
+    known = parser.add_mutually_exclusive_group()
+    known.add_argument(
+        "--durations",
+        metavar="FILE",
+        type=Path,
+        help="seconds by name of a job or pattern, as JSON; a job without takes 60 s",
+    )
+    known.add_argument(
+        "--durations-from",
+        choices=["gitlab"],
+        help="the medians of the project's last successful jobs (CI_SERVER_URL, CI_PROJECT_ID and "
+        "a token with read_api in GITLAB_TOKEN)",
+    )
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="write a page with a Gantt picture too"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="write to FILE, atomically"
+    )
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 10_000:
+        raise ValueError(text)
+    return number
+
+
+_number.__name__ = "number of runners"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from ciforge.doors.files import write_atomically
+    from ciforge.report.gantt import as_html
+    from ciforge.report.simulation import as_json, as_text
+    from ciforge.text import json_bytes
+
+    simulation = _simulate(arguments)
+    if arguments.html is not None:
+        write_atomically(arguments.html, as_html(simulation))
+    if arguments.format == "json":
+        content = json_bytes(as_json(simulation))
+    else:
+        to_terminal = arguments.output is None
+
+        def painted(text: str, name: str) -> str:
+            return style(text, name, sys.stdout) if to_terminal else text
+
+        lines = "".join(f"{line}\n" for line in as_text(simulation, painted))
+        content = lines.encode("utf-8", "backslashreplace")
+    if arguments.output is None:
+        print_bytes(content)
+    else:
+        write_atomically(arguments.output, content)
+    return EXIT_OK if simulation.is_created else EXIT_VERDICT_NO
+
+
+def _simulate(arguments: argparse.Namespace) -> Simulation:
+    from ciforge.collect.ci_files import CiFiles, read_ci_file
+    from ciforge.gitlab_ci.document import resolve
+    from ciforge.gitlab_ci.nodes import Refused
+    from ciforge.report.simulation import Simulation
+    from ciforge.simulate.creation import create
+    from ciforge.simulate.durations import Durations
+    from ciforge.simulate.model import Event
+    from ciforge.simulate.schedule import Fleet, schedule
+
+    variables = _variables(arguments)
+    text = read_ci_file(arguments.file)
+    files = CiFiles.around(arguments.file, arguments.root)
+    try:
+        document = resolve(text, str(arguments.file), files, variables=variables)
+    except Refused as refused:
+        raise InputError(
+            refused.message, where=str(refused.position), hint=refused.hint
+        ) from refused
+    for name in document.outside:
+        warn(f"not read, so its jobs are missing here: {name}", "only GitLab can include it")
+    event = Event(
+        variables,
+        changed=None if arguments.changed is None else tuple(arguments.changed),
+        files=tuple(files.paths()),
+        has_cluster=not arguments.no_cluster,
+    )
+    pipeline = create(document, event)
+    fleet = Fleet(arguments.runners, arguments.gpu_runners, _gpu_tags(arguments))
+    planned = schedule(
+        pipeline.jobs if pipeline.status == "created" else (),
+        pipeline.stages,
+        Durations(_durations(arguments)),
+        fleet,
+        play=arguments.play,
+    )
+    return Simulation(str(arguments.file), event, pipeline, planned, fleet)
+
+
+def _variables(arguments: argparse.Namespace) -> dict[str, str]:
+    from ciforge.simulate.events import completed
+
+    given: dict[str, str] = dict(PRESETS[arguments.preset]) if arguments.preset else {}
+    for pair in arguments.var:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(
+                f"{name!r} (--var) is no NAME=VALUE", hint="--var CI_COMMIT_BRANCH=main"
+            )
+        given[name] = value
+    return completed(given)
+
+
+def _gpu_tags(arguments: argparse.Namespace) -> frozenset[str]:
+    from ciforge.collect.workspace import find_config, load_config
+    from ciforge.config.model import Config
+
+    if arguments.gpu_tag:
+        return frozenset(arguments.gpu_tag)
+    found = find_config(arguments.directory.absolute())
+    return frozenset((load_config(found) if found else Config()).runners.gpu.tags)
+
+
+def _durations(arguments: argparse.Namespace) -> Mapping[str, float]:
+    if arguments.durations is not None:
+        return _durations_of(arguments.durations)
+    if arguments.durations_from is None:
+        return {}
+    from ciforge.doors.gitlab import job_durations
+
+    return job_durations(os.environ)
+
+
+def _durations_of(path: Path) -> Mapping[str, float]:
+    import json
+    import math
+
+    from ciforge.doors.files import read_bytes
+
+    hint = '{"build": 90, "smoke *": 240}'
+    content = read_bytes(path, pipe=True)
+    if content is None:
+        raise InputError("there is no such file", where=str(path), hint=f"write one: {hint}")
+    try:
+        found: Any = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"is no JSON: {error}", where=str(path), hint=f"as {hint}") from error
+    if not isinstance(found, dict):
+        raise InputError("is no JSON object", where=str(path), hint=f"as {hint}")
+    for name, value in found.items():
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        if not fits or not math.isfinite(value) or value < 0:
+            raise InputError(
+                f"the duration of {name!r} is no number of seconds",
+                where=str(path),
+                hint=f"as {hint}",
+            )
+    return {name: float(value) for name, value in found.items()}
