@@ -167,12 +167,27 @@ def _value(
     if value is None and not has_default:
         raise refused("required value has not been provided")
     options = rule.get("options") if rule else spec.get("options")
+    kind = str(spec.get("type") or "string")
     if has_default:
+        default = _coerced(default, kind)
         _check_value(spec, default, "default", options, refused)
     if value is None:
         return default
+    value = _coerced(value, kind)
     _check_value(spec, value, "provided", options, refused)
     return value
+
+
+def _coerced(value: Any, kind: str) -> Any:
+    """A string takes any value, as text; the other types take a text that is their JSON."""
+    if kind == "string":
+        return _as_text(value)
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _matching_rule(rules: Any, known: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -215,8 +230,9 @@ def _check_value(
     if options is not None:
         if kind == "boolean":
             raise refused("options can only be used with string, number and array inputs")
+        known = [_as_text(option) for option in options] if kind == "string" else options
         for item in value if kind == "array" else [value]:
-            if item not in options:
+            if item not in known:
                 raise refused(
                     f"`{item}` cannot be used because it is not in the list of allowed options"
                 )

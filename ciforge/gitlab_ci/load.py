@@ -27,10 +27,11 @@ _STR = "tag:yaml.org,2002:str"
 _BINARY = ("!binary", "tag:yaml.org,2002:binary")
 _FLOAT = ("!float", "tag:yaml.org,2002:float")
 _RUBY = re.compile(
-    r"!ruby/(?P<kind>object|struct|exception|hash|array|class|module|regexp|range|sym(?:bol)?)"
-    r":?(?P<name>.*)$"
+    r"!(?:map|seq):(?P<name>.+)"
+    r"|!ruby/(?P<ruby>object|struct|exception|class|module|regexp|range|data):?(?P<other>.*)"
+    r"|!ruby/(?:hash|array|marshalable):(?P<of>.+)"
 )
-_SYMBOL = ("sym", "symbol")
+_PLAIN_HASH = "!ruby/object:Hash"
 
 
 @dataclass(frozen=True)
@@ -214,18 +215,19 @@ class _Builder:
     def _scalar(self, event: Any) -> Any:
         tag, text = event.tag, event.value
         if tag is None:
-            if not event.implicit[0]:
-                return text
-            try:
-                return plain(text)
-            except RefusedClassError as error:
-                raise self._refused("yaml-class", str(error), event) from None
+            return self._plain(text, event) if event.implicit[0] else text
         if tag == "!reference":
             return Reference(None, text, self._at(event))
         return self._tagged(tag, text, event)
 
+    def _plain(self, text: str, event: Any) -> Any:
+        try:
+            return plain(text)
+        except RefusedClassError as error:
+            raise self._refused("yaml-class", str(error), event) from None
+
     def _tagged(self, tag: str, text: str, event: Any) -> Any:
-        if tag in ("!", _STR) or tag.startswith(("!str", "!ruby/string")):
+        if tag == _STR or tag.startswith(("!str", "!ruby/string")):
             return text
         if tag in _BINARY:
             try:
@@ -234,7 +236,7 @@ class _Builder:
                 return text
         if refused := _class_of(tag):
             raise self._refused("yaml-class", _unspecified(refused), event)
-        value = text if event.style else plain(text)
+        value = self._plain(text, event)
         if tag in _FLOAT:
             return float(value) if isinstance(value, int | float) else 0.0
         return value
@@ -256,7 +258,12 @@ def _reference(value: Any) -> Reference:
 
 
 def _hashable(key: Any) -> Any:
-    return str(key) if isinstance(key, Map | Seq | Reference) else key
+    """A key that is a list or mapping, as a tuple: it is no word, but one can look it up."""
+    if isinstance(key, Map):
+        return tuple((_hashable(name), _hashable(value)) for name, value in key.items())
+    if isinstance(key, Seq):
+        return tuple(_hashable(item) for item in key)
+    return key
 
 
 def _class_of(tag: str) -> str | None:
@@ -265,10 +272,10 @@ def _class_of(tag: str) -> str | None:
         return "Psych::Omap"
     if tag in ("!set", "tag:yaml.org,2002:set"):
         return "Psych::Set"
-    match = _RUBY.match(tag)
-    if match is None or match["kind"] in _SYMBOL:
+    match = _RUBY.fullmatch(tag)
+    if match is None or tag == _PLAIN_HASH:
         return None
-    return match["name"] or match["kind"].capitalize()
+    return match["name"] or match["of"] or match["other"] or str(match["ruby"]).capitalize()
 
 
 def _unspecified(name: str) -> str:

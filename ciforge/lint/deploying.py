@@ -70,7 +70,13 @@ _kubernetes = both(
             "namespace": string,
             "flux_resource_path": string,
             "managed_resources": record({"enabled": boolean}),
-            "dashboard": record({"namespace": string, "flux_resource_path": string}),
+            "dashboard": record(
+                {
+                    "namespace": both(name, shorter(63)),
+                    "flux_resource_path": both(name, shorter(255)),
+                },
+                required=["namespace"],
+            ),
         },
         also=_agent_known,
     ),

@@ -123,22 +123,30 @@ def _few(value: Any, spot: Spot) -> None:
 
 tags = both(strings, _few)
 
+
+def _no_nulls(value: Map, spot: Spot) -> None:
+    """What a JSON schema describes knows no null."""
+    for key, inner in value.items():
+        if inner is None:
+            spot.inside(key, value.where(key)).report("blank", "can't be null", "write a value")
+
+
 _PULL = ("always", "never", "if-not-present")
 _IMAGE: dict[str, Check] = {
     "name": name,
     "entrypoint": strings,
     "docker": record(
-        {
-            "platform": both(name, shorter(64)),
-            "user": both(name, shorter(255)),
-        }
+        {"platform": both(name, shorter(64)), "user": both(name, shorter(255))}, also=_no_nulls
     ),
     "kubernetes": record(
         {
             "user": by_type(
-                "a string or an integer", (is_integer, anything), (is_string, both(shorter(255)))
+                "a string or an integer",
+                (is_integer, anything),
+                (is_string, both(present, shorter(255))),
             )
-        }
+        },
+        also=_no_nulls,
     ),
     "pull_policy": by_type(
         "an array of strings or a string",

@@ -42,7 +42,6 @@ _COMMON: dict[str, Check] = {
     "rules": flow.job_rules,
     "variables": variables("value", "expand"),
     "inherit": flow.inherit,
-    "needs": flow.needs(crossing=True),
     "resource_group": string,
     "environment": environment,
     "interruptible": boolean,
@@ -132,6 +131,7 @@ job = record(
     {
         **_SHARED,
         **_COMMON,
+        "needs": flow.needs(crossing=True),
         "script": execution.commands,
         "run": execution.run,
         "when": one_of("on_success", "on_failure", "always", "manual", "delayed"),
@@ -164,6 +164,7 @@ def _whole_bridge(value: Map, spot: Spot) -> None:
 bridge = record(
     {
         **_COMMON,
+        "needs": flow.needs(crossing=False),
         "trigger": trigger,
         "when": one_of("on_success", "on_failure", "always", "manual"),
         "allow_failure": boolean,
@@ -234,7 +235,7 @@ def _check_job(key: Any, value: Any, spot: Spot) -> bool:
             else "say what the job does",
         )
         return False
-    if not isinstance(key, str) or not key:
+    if not isinstance(key, str) or not key.strip():
         spot.report("bad-name", "its name must be a string", f'quote it: "{_shown(key)}"')
     elif len(key) > MAX_NAME:
         spot.report(

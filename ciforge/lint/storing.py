@@ -31,6 +31,7 @@ from ciforge.lint.checks import (
     matching,
     name,
     one_of,
+    present,
     record,
     shorter,
     string,
@@ -180,7 +181,7 @@ def _is_url(value: Any) -> bool:
         parts = urlsplit(value)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https", "ftp") and bool(parts.netloc)
+    return parts.scheme in ("http", "https") and (parts.hostname or "")[:1].isalnum()
 
 
 _link: Check = record(
@@ -225,7 +226,7 @@ release = record(
         ),
         "milestones": strings_or_string,
         "assets": record(
-            {"links": both(expect(is_list_of(is_map), "an array of hashes"), each(_link))},
+            {"links": both(present, expect(is_list_of(is_map), "an array of hashes"), each(_link))},
             required=["links"],
         ),
     },

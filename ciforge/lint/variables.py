@@ -15,16 +15,19 @@ from ciforge.lint.checks import (
     Spot,
     alphanumeric,
     boolean,
+    expect,
     is_scalar,
     is_word,
     mapping,
     strings,
 )
 
-_REFERENCE = re.compile(r"\$\$|%%|\$(\w+)|\$\{(\w+)\}|%(\w+)%", re.ASCII)
+_REFERENCE = re.compile(r"\$\$|%%|\$([a-zA-Z_]\w*)|\$\{([a-zA-Z_]\w*)\}|%([a-zA-Z_]\w*)%", re.ASCII)
 _FIELDS: dict[str, Check] = {
     "value": alphanumeric,
-    "description": alphanumeric,
+    "description": expect(
+        lambda value: is_word(value) or type(value) is int, "an alphanumeric string"
+    ),
     "expand": boolean,
     "options": strings,
 }
@@ -39,11 +42,13 @@ def variables(*allowed: str) -> Check:
             return
         for key, inner in value.items():
             here = spot.inside(key, value.where(key))
-            if isinstance(key, bool) or key is None:
+            if type(key) is not int and not is_word(key):
                 here.report("wrong-type", "must be an alphanumeric string", "quote the name")
+            if inner is None:
+                inner = Map(here.at)  # GitLab takes it for an empty long form
             if isinstance(inner, Map):
                 _long_form(inner, here, allowed)
-            elif inner is not None and not is_scalar(inner):
+            elif not is_scalar(inner):
                 here.report(
                     "wrong-type",
                     "variable definition must be either a string or a hash",

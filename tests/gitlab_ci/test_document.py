@@ -169,7 +169,7 @@ def test_inputs_keep_their_type_alone_and_become_text_inside_one() -> None:
     [
         ({}, "j: {script: x}", "inputs-value"),
         ({"name": "a", "nope": 1}, "j: {script: x}", "inputs-unknown"),
-        ({"name": "a", "count": "2"}, "j: {script: x}", "inputs-value"),
+        ({"name": "a", "count": "two"}, "j: {script: x}", "inputs-value"),
         ({"name": "a"}, "j: {script: '$[[ inputs.nope ]]'}", "interpolation"),
         ({"name": "a"}, "j: {script: '$[[ name ]]'}", "interpolation"),
         ({"name": "a"}, "j: {script: '$[[ inputs.name | shout ]]'}", "interpolation"),
