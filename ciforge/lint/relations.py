@@ -17,9 +17,10 @@ from ciforge.gitlab_ci.document import Document
 from ciforge.gitlab_ci.matrix import Instance, instances
 from ciforge.gitlab_ci.nodes import Map, Position, Seq
 from ciforge.lint.checks import is_string
+from ciforge.lint.circles import circle
 from ciforge.lint.finding import Finding
 from ciforge.lint.flow import is_job_need
-from ciforge.lint.variables import circles
+from ciforge.lint.variables import names_each_other
 
 MAX_NEEDS = 50
 MAX_NAME = 255
@@ -148,7 +149,7 @@ class Relations:
             wanted = [
                 need
                 for item, at in raw
-                for need in self._expand_need(_in_matrix(item, instance, reported), at)
+                for need in self._expand_need(_in_matrix(item, instance), at)
             ]
             yield instance, wanted
             own = "".join(sorted(need.name for need in wanted))
@@ -238,16 +239,12 @@ class Relations:
             report("needs to have action stop defined", "write `action: stop` in its environment")
 
     def _check_circles(self, needs: Mapping[str, list[str]]) -> None:
-        if circle := _circle(needs):
-            words = " -> ".join(circle)
+        if found := circle(needs):
+            words = " -> ".join(found)
             name = next(
-                (
-                    job
-                    for job, found in self._instances.items()
-                    for i in found
-                    if i.name == circle[0]
-                ),
-                circle[0],
+                job
+                for job, expanded in self._instances.items()
+                if any(instance.name == found[0] for instance in expanded)
             )
             self._report(
                 name,
@@ -259,21 +256,17 @@ class Relations:
 
     def _check_variables(self) -> None:
         top = self.document.variables
-        for circle in circles(top):
-            at = getattr(top, "where", lambda _key: self.document.root.where("variables"))(
-                circle[0]
-            )
-            self._say_circle(None, at, circle)
+        if found := names_each_other(top):
+            root = self.document.root
+            self._say_circle(None, root["variables"].where(found[0]), found)
+            return
         for name, job in self.document.jobs.items():
             own = job.get("variables")
-            if not isinstance(own, Map) or not own:
-                continue
-            for circle in circles({**top, **own}):
-                if any(variable in own for variable in circle):
-                    self._say_circle(name, job.where("variables"), circle)
+            if isinstance(own, Map) and own and (found := names_each_other({**top, **own})):
+                self._say_circle(name, job.where("variables"), found)
 
-    def _say_circle(self, job: str | None, at: Position, circle: list[str]) -> None:
-        words = ", ".join(circle)
+    def _say_circle(self, job: str | None, at: Position, found: list[str]) -> None:
+        words = " -> ".join(found)
         self.findings.append(
             Finding(
                 at.file,
@@ -313,49 +306,18 @@ def _named(item: Any) -> tuple[str, bool]:
     return item, False
 
 
-def _in_matrix(item: Any, instance: Instance, _seen: set[str]) -> Any:
+def _in_matrix(item: Any, instance: Instance) -> Any:
     """A need with `$[[ matrix.NAME ]]` replaced by the value of this instance."""
     if isinstance(item, str):
         return _MATRIX.sub(lambda match: instance.variables.get(match[1], match[0]), item)
     if isinstance(item, Map):
         replaced = Map(item.at)
         for key, inner in item.items():
-            replaced.put(key, _in_matrix(inner, instance, _seen), item.where(key))
+            replaced.put(key, _in_matrix(inner, instance), item.where(key))
         return replaced
     if isinstance(item, Seq):
         items = Seq(item.at)
         for index, inner in enumerate(item):
-            items.put(_in_matrix(inner, instance, _seen), item.where(index))
+            items.put(_in_matrix(inner, instance), item.where(index))
         return items
     return item
-
-
-def _circle(needs: Mapping[str, list[str]]) -> list[str]:
-    """One circle among the needs, from its first job to that again; empty without any."""
-    done: set[str] = set()
-    for start in needs:
-        path: list[str] = []
-        on_path: set[str] = set()
-        stack: list[tuple[str, Iterator[str]]] = []
-
-        def enter(job: str, path: list[str], on_path: set[str], stack: Any) -> None:
-            path.append(job)
-            on_path.add(job)
-            stack.append((job, iter(needs.get(job, ()))))
-
-        if start not in done:
-            enter(start, path, on_path, stack)
-        while stack:
-            job, following = stack[-1]
-            for other in following:
-                if other in on_path:
-                    return [*path[path.index(other) :], other]
-                if other not in done:
-                    enter(other, path, on_path, stack)
-                    break
-            else:
-                stack.pop()
-                path.pop()
-                on_path.discard(job)
-                done.add(job)
-    return []

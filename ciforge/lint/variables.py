@@ -21,6 +21,7 @@ from ciforge.lint.checks import (
     mapping,
     strings,
 )
+from ciforge.lint.circles import circle
 
 _REFERENCE = re.compile(r"\$\$|%%|\$([a-zA-Z_]\w*)|\$\{([a-zA-Z_]\w*)\}|%([a-zA-Z_]\w*)%", re.ASCII)
 _FIELDS: dict[str, Check] = {
@@ -73,8 +74,8 @@ def _long_form(value: Map, spot: Spot, allowed: tuple[str, ...]) -> None:
         spot.report("unknown-value", "value must be present in options", "add it to the options")
 
 
-def circles(given: Mapping[str, Any]) -> list[list[str]]:
-    """The variables that name each other in a circle, which no pipeline can be created with.
+def names_each_other(given: Mapping[str, Any]) -> list[str]:
+    """Variables that name each other in a circle: no pipeline can be created with them.
 
     A variable that names only itself (`PATH: $PATH:/x`) is none. GitLab leaves those with
     `expand: false` out.
@@ -84,17 +85,7 @@ def circles(given: Mapping[str, Any]) -> list[list[str]]:
         for key, value in given.items()
         if is_word(key)
     }
-    edges = {key: names for key, names in edges.items() if names}
-    if not edges:
-        return []
-    import networkx  # here: it costs every other document 100 ms
-
-    graph: Any = networkx.DiGraph((key, name) for key, names in edges.items() for name in names)
-    return sorted(
-        sorted(component)
-        for component in networkx.strongly_connected_components(graph)
-        if len(component) > 1
-    )
+    return circle({key: names for key, names in edges.items() if names})
 
 
 def _names(value: Any) -> Iterable[str]:
