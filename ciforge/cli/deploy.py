@@ -37,6 +37,8 @@ examples:
   ciforge deploy staging --dry-run          what would change; writes nothing
   ciforge deploy production -o deploy.json  with a report for machines
   ciforge deploy staging --settle 60        look for restarts for a minute
+  ciforge deploy review --instance mr-12    a release of its own for a merge request
+  ciforge deploy review --instance mr-12 --uninstall
 """
 
 
@@ -67,6 +69,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--kube-context", metavar="NAME", help="default: the current context")
     parser.add_argument(
+        "--instance",
+        metavar="NAME",
+        help="of a review environment: the release RELEASE-NAME, beside those of other instances",
+    )
+    parser.add_argument(
+        "--uninstall",
+        action="store_true",
+        help="remove the release, tested or not; with --dry-run only say so",
+    )
+    parser.add_argument(
+        "--release", metavar="NAME", help="with --uninstall, where there is no plan.json any more"
+    )
+    parser.add_argument(
+        "--namespace", metavar="NAME", help="the namespace of --release; default: the context's"
+    )
+    parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="write deploy.json to FILE"
     )
 
@@ -79,19 +97,59 @@ def _seconds(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     from ciforge.deploy.evidence import read_evidence
+    from ciforge.deploy.instance import instance_of
     from ciforge.deploy.released import ask
     from ciforge.doors.helm import Helm
     from ciforge.gate.decide import deploy_plan
 
     started = time.monotonic()
+    if arguments.uninstall:
+        return _uninstall(arguments)
+    if arguments.release or arguments.namespace:
+        raise InputError(
+            "--release and --namespace belong to --uninstall",
+            hint="a deploy takes both from the plan: helm.release, environments.NAME.namespace",
+        )
     evidence = read_evidence(arguments.plan, arguments.images, arguments.smoke)
-    deploy = deploy_plan(evidence.plan, arguments.environment)
+    deploy = instance_of(deploy_plan(evidence.plan, arguments.environment), arguments.instance)
     helm = Helm(deploy.release, deploy.namespace, arguments.kube_context)
     released = ask(helm)
     decision = _gate(evidence, arguments, released, offline=arguments.offline)
     result = _result(arguments, evidence, deploy, helm, released, decision)
     deployment = _deployment(arguments, deploy, released, decision, result, started)
     return _finish(arguments, deployment)
+
+
+def _uninstall(arguments: argparse.Namespace) -> int:
+    """Takes a release away. Needs no file of the pipeline: it may run weeks after it."""
+    from ciforge.deploy.instance import instance_of, release_of, uninstall
+    from ciforge.deploy.lock import Lock, identity
+    from ciforge.doors.handover import read_plan
+    from ciforge.doors.helm import Helm
+    from ciforge.doors.kubernetes import Kubectl
+    from ciforge.gate.decide import deploy_plan
+
+    if arguments.output is not None:
+        raise InputError("--uninstall writes no deploy.json", hint="leave -o out")
+    release, namespace = arguments.release, arguments.namespace
+    if release is None:
+        plan, _ = read_plan(arguments.plan)
+        deploy = instance_of(deploy_plan(plan, arguments.environment), arguments.instance)
+        release, namespace = deploy.release, namespace or deploy.namespace
+    else:
+        release = release_of(release, arguments.instance)
+    helm = Helm(release, namespace, arguments.kube_context)
+    place = escape(f"{arguments.environment} (release {release})")
+    if not helm.history():
+        print_lines([f"nothing to do: {place} is not there"])
+    elif arguments.dry_run:
+        print_lines([f"would remove: {place}"])
+    else:
+        lock = Lock(Kubectl(namespace, arguments.kube_context), release, identity(os.environ))
+        timeout = arguments.timeout or 600
+        uninstall(helm, lock, timeout=timeout, lock_timeout=arguments.lock_timeout, say=_say)
+        print_lines([f"removed: {place}"])
+    return EXIT_OK
 
 
 def _gate(

@@ -71,6 +71,8 @@ def _scalar(value: object) -> str:
 def _text(value: str) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
+    if '"' in value and value.isascii() and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"  # a command, to be read by people
     return f'"{_ESCAPED.sub(_escape, value)}"'
 
 

@@ -15,102 +15,14 @@ from hypothesis import strategies as st
 
 from ciforge.config.model import Pipeline, Runner, Runners
 from ciforge.pipeline.child import child_pipeline
+from ciforge.pipeline.names import job_name
 from ciforge.plan.encode import encode_plan
-from ciforge.plan.model import (
-    Counts,
-    DeployPlan,
-    Head,
-    Plan,
-    PlanBase,
-    RegistryAnswer,
-    ServicePlan,
-    SmokePlan,
-)
-
-
-def plan(
-    *,
-    build: list[str] = [],  # noqa: B006 - never changed
-    suites: list[SmokePlan] = [],  # noqa: B006
-    deploys: list[DeployPlan] = [],  # noqa: B006
-    workspace: str = ".",
-    reason: str = "changed",
-) -> Plan:
-    services = [
-        ServicePlan(
-            name=name,
-            kind="nestjs",
-            projects=[name],
-            recognised="",
-            action="build",
-            reason=reason,
-            changed=True,
-            digest="sha256:" + "0" * 64,
-            image=f"registry/{name}",
-            tag="in-0",
-        )
-        for name in build
-    ]
-    return Plan(
-        ciforge="1",
-        workspace=workspace,
-        head=Head(commit="a" * 40, ref="main", uncommitted=0),
-        base=PlanBase(commit="b" * 40, rule="--base", reason=reason),
-        registry=RegistryAnswer(host="registry", prefix=None, asked=True, reason=reason),
-        counts=Counts(build=len(build), reuse=0, unaffected=0),
-        affected=[],
-        services=services,
-        smoke=suites,
-        deployed=build,
-        deploys=deploys,
-        levels=[],
-    )
-
-
-def suite(name: str, *, gpu: bool = False, run: bool = True) -> SmokePlan:
-    return SmokePlan(
-        suite=name,
-        run=run,
-        services=["api"],
-        compose=["docker-compose.yml"],
-        timeout=600,
-        gpu=gpu,
-        runner_tags=["gpu", "a100"] if gpu else [],
-        reason="",
-    )
-
-
-def deploy(name: str, when: Any, needs: list[str]) -> DeployPlan:
-    return DeployPlan(
-        environment=name,
-        run=True,
-        when=when,
-        services=["api"],
-        release="app",
-        chart="deploy/helm/app",
-        namespace=None,
-        values=[],
-        timeout=600,
-        needs=needs,
-        reason="",
-    )
-
-
-def child(made: Plan, **handed: bytes) -> dict[str, Any]:
-    files = {"plan.json": encode_plan(made), **handed}
-    return yaml.safe_load(child_pipeline(made, files))
-
-
-FULL = plan(
-    build=["api"],
-    suites=[suite("default"), suite("gpu", gpu=True), suite("idle", run=False)],
-    deploys=[deploy("staging", "auto", ["default"]), deploy("production", "manual", ["default"])],
-)
+from tests.pipeline.plans import FULL, child, deploy, jobs_of, plan, suite
 
 
 def test_exactly_the_work_of_the_plan_in_order() -> None:
     made = child(FULL)
-    jobs = {name: job for name, job in made.items() if isinstance(job, dict) and "script" in job}
+    jobs = jobs_of(made)
     assert list(jobs) == [
         "plan",
         "build",
@@ -134,6 +46,7 @@ def test_a_deploy_waits_for_every_smoke_and_production_for_a_person() -> None:
         assert job["interruptible"] is False
     assert made["deploy production"]["rules"][0]["when"] == "manual"
     assert made["deploy production"]["rules"][0]["allow_failure"] is False
+    assert made["deploy production"]["rules"][1]["if"] == "$CI_COMMIT_TAG"
     assert "when" not in made["deploy staging"]["rules"][0]
 
 
@@ -151,8 +64,8 @@ def test_a_child_of_a_merge_request_has_jobs() -> None:
 
 def test_nothing_to_do_is_one_job_that_says_so() -> None:
     made = child(plan())
-    jobs = [name for name, job in made.items() if isinstance(job, dict) and "script" in job]
-    assert jobs == ["plan"]
+    assert list(jobs_of(made)) == ["plan"]
+    assert made["plan"]["artifacts"]["paths"] == ["plan.json"]
     assert made["plan"]["script"][-1] == "ciforge plan --read plan.json"
 
 
@@ -223,3 +136,25 @@ def test_every_scalar_keeps_its_type_for_yaml_1_1() -> None:
     text = child_pipeline(FULL, {"plan.json": b""}).decode()
     assert yaml.safe_load(text)["variables"]["GIT_DEPTH"] == "1"
     assert child_pipeline(FULL, {"plan.json": b""}) == child_pipeline(FULL, {"plan.json": b""})
+
+
+@pytest.mark.parametrize(
+    ("name", "becomes"),
+    [
+        ("api", "build api"),
+        ("@acme/api", "build @acme/api"),
+        ("a" * 249, f"build {'a' * 249}"),
+        ("a" * 250, f"build {'a' * 236}-"),
+        ('"; rm -rf /', "build _rm_-rf_/-"),
+        ("$(reboot)\n`🎉`", "build _reboot_-"),
+    ],
+)
+def test_names_of_jobs_need_no_quoting_and_fit(name: str, becomes: str) -> None:
+    made = job_name("build", name)
+    assert len(made) <= 255
+    assert made.startswith(becomes)
+    assert made == becomes or len(made) == len(becomes) + 12
+
+
+def test_names_that_look_alike_stay_different() -> None:
+    assert len({job_name("build", name) for name in ("a$b", "a`b", "a\nb", "a_b", "🎉", "🚀")}) == 6

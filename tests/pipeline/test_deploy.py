@@ -1,0 +1,82 @@
+"""Deploy jobs: who is deployed to when, and what takes it away again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ciforge.pipeline.child import child_pipeline
+from ciforge.pipeline.verify import findings
+from ciforge.plan.encode import encode_plan
+from ciforge.plan.model import DeployPlan
+from tests.pipeline.plans import child, deploy, plan, suite
+
+REPLACE = msgspec.structs.replace
+
+
+def of(*deploys: DeployPlan) -> Any:
+    made = plan(build=["api"], suites=[suite("default")], deploys=list(deploys))
+    content = child_pipeline(made, {"plan.json": encode_plan(made)})
+    assert findings(content) == []
+    return child(made)
+
+
+def test_an_environment_says_where_it_is() -> None:
+    made = of(REPLACE(deploy("staging", "auto", []), url="https://staging.example.com", stop=True))
+    assert made["deploy staging"]["environment"] == {
+        "name": "staging",
+        "deployment_tier": "staging",
+        "url": "https://staging.example.com",
+        "on_stop": "stop staging",
+    }
+    stop = made["stop staging"]
+    assert stop["environment"] == {"name": "staging", "action": "stop"}
+    assert {rule["if"] for rule in stop["rules"]} == {
+        rule["if"] for rule in made["deploy staging"]["rules"]
+    }
+    assert all(r["when"] == "manual" and r["allow_failure"] is True for r in stop["rules"])
+    assert stop["needs"] == []
+    assert stop["variables"]["GIT_STRATEGY"] == "none"
+
+
+def test_a_review_is_one_for_each_merge_request() -> None:
+    review = REPLACE(
+        deploy("review", "auto", []),
+        review=True,
+        stop=True,
+        on=["merge-request"],
+        auto_stop_in="2 days",
+        namespace="reviews",
+    )
+    made = of(review)
+    job, stop = made["deploy review"], made["stop review"]
+    assert job["rules"] == [{"if": "$CI_MERGE_REQUEST_IID"}]
+    assert job["environment"]["name"] == "review/$CI_MERGE_REQUEST_IID"
+    assert job["environment"]["auto_stop_in"] == "2 days"
+    assert job["environment"]["deployment_tier"] == "development"
+    assert job["resource_group"] == stop["resource_group"] == "review/$CI_MERGE_REQUEST_IID"
+    assert '--instance "$CI_ENVIRONMENT_SLUG"' in job["script"][0]
+    (line,) = stop["script"]
+    assert line == (
+        'ciforge deploy review --instance "$CI_ENVIRONMENT_SLUG" --uninstall '
+        '--release "$CIFORGE_RELEASE" --namespace "$CIFORGE_NAMESPACE"'
+    )
+    assert stop["variables"]["CIFORGE_NAMESPACE"] == {"value": "reviews", "expand": False}
+
+
+def test_an_environment_may_be_for_tags_alone() -> None:
+    made = of(REPLACE(deploy("production", "manual", []), on=["tag"]))
+    assert made["deploy production"]["rules"] == [
+        {"if": "$CI_COMMIT_TAG", "when": "manual", "allow_failure": False}
+    ]
+
+
+def test_the_gate_holds_with_more_suites_than_needs() -> None:
+    suites = [suite(f"s{i}") for i in range(60)]
+    made = plan(build=["api"], suites=suites, deploys=[deploy("staging", "auto", [])])
+    job = child(made)["deploy staging"]
+    assert "needs" not in job  # the whole stage smoke is what it waits for
+    assert child(made)["stages"].index("smoke") < child(made)["stages"].index(job["stage"])
+    few = plan(build=["api"], suites=suites[:48], deploys=[deploy("staging", "auto", [])])
+    assert len(child(few)["deploy staging"]["needs"]) == 50
