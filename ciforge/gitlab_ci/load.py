@@ -123,6 +123,13 @@ def _too_deep(at: Position) -> Refused:
     )
 
 
+def _events(text: str) -> Iterator[Any]:
+    """libyaml's events, with less around them than `yaml.parse`."""
+    get = _LOADER(text).get_event
+    while (event := get()) is not None:
+        yield event
+
+
 class _Builder:
     """Builds values from libyaml's events; anchors and aliases share what they name."""
 
@@ -134,7 +141,7 @@ class _Builder:
 
     def build(self, text: str) -> Any:
         """The first document; libyaml stops at its end, and so does GitLab."""
-        events = yaml.parse(text, Loader=_LOADER)
+        events = _events(text)
         for event in events:
             if isinstance(event, yaml.StreamEndEvent | yaml.DocumentEndEvent):
                 return None

@@ -6,6 +6,7 @@ Source: Psych's ScalarScanner, and `safe_load` with only symbols allowed, as Git
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 
@@ -49,6 +50,7 @@ _WORDS: dict[str, bool | None] = {
 }
 
 
+@lru_cache(maxsize=16384)
 def plain(text: str) -> Any:
     """The value of an unquoted scalar: None, bool, int, float, Symbol or str.
 

@@ -14,7 +14,7 @@ from ciforge.gitlab_ci.nodes import Reference
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 100
 _SLOTS = (40, 80, 160, 320, 640)
-_HEADER = 24  # bytes of a slot that hold no text
+_HEADER = 25  # bytes of a slot that hold no text
 
 
 class _TooBig(Exception):  # noqa: N818
@@ -62,12 +62,12 @@ def _text(text: str) -> int:
 
 
 def _hash(count: int) -> int:
+    """Up to 8 entries live in the slot; more are a table with an index beside it."""
     if count <= 8:
         return 160
     entries = 1 << (count - 1).bit_length()
-    return (
-        80 + entries * 24 + 2 * entries * (1 if entries <= 128 else 2 if entries <= 1 << 15 else 4)
-    )
+    width = 1 if entries <= 128 else 2 if entries <= 1 << 15 else 4
+    return 160 + entries * 24 + (2 * entries * width if entries > 16 else 0)
 
 
 def _array(count: int) -> int:
