@@ -23,6 +23,7 @@ from ciforge.text import shorten
 COMMANDS = {
     "plan": "say what a change builds, reuses, tests and deploys, and why",
     "generate": "write the GitLab child pipeline that does what the plan says",
+    "lint": "say what GitLab would refuse in a CI file, and where",
     "simulate": "say which jobs GitLab would create from a CI file, and when they run",
     "build": "build the images that the plan names, and push them",
     "smoke": "start the images with real databases and brokers, and ask them",

@@ -52,6 +52,42 @@ def last_successful_commit(env: Mapping[str, str]) -> str | None:
     return str(pipelines[0].sha) if pipelines else None
 
 
+def ci_lint(env: Mapping[str, str], content: str) -> list[str]:
+    """What the project's CI Lint says against a CI file; an empty list: it is valid.
+
+    Raises InputError when the project or a token is not named, OutsideError when GitLab refuses
+    or does not answer.
+    """
+    token = gitlab_token(env)
+    server, project = env.get("CI_SERVER_URL"), env.get("CI_PROJECT_ID")
+    if token is None or not server or not project:
+        raise InputError(
+            "GitLab can't be asked (--online): the project or a token is missing",
+            hint=f"set CI_SERVER_URL, CI_PROJECT_ID and {' or '.join(TOKEN_VARIABLES)} (scope api)",
+        )
+    import gitlab
+    import requests
+
+    started = time.perf_counter()
+    try:
+        answer = (
+            gitlab.Gitlab(server, private_token=token, timeout=60)
+            .projects.get(project, lazy=True)
+            .ci_lint.create({"content": content})
+        )
+    except (gitlab.exceptions.GitlabError, requests.RequestException) as error:
+        raise OutsideError(
+            f"GitLab did not lint the file: {_said(error)}",
+            where=server,
+            hint="the token needs the scope api; without --online nobody is asked",
+        ) from error
+    finally:
+        report_call(f"POST {server} CI Lint of {project}", time.perf_counter() - started)
+    if answer.valid:
+        return []
+    return [str(error) for error in answer.errors] or ["GitLab calls it invalid, without a word"]
+
+
 def _said(error: Exception) -> str:
     if isinstance(error, OSError):  # what requests raises: the reason is deep inside
         return innermost(error)

@@ -358,4 +358,4 @@ def _unknown_keys(
         hint = _near(key, fields) or f"allowed are {', '.join(sorted(fields))}"
         if key in paid:
             hint = "only GitLab Premium or Ultimate knows it"
-        spot._replace(at=value.where(key)).report("unknown-key", f"has an unknown key: {key}", hint)
+        spot._replace(at=value.where(key)).report("unknown-key", f"contains an unknown key: {key}", hint)
