@@ -30,9 +30,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 demo: $(VENV)/run.stamp ## plan a real change in examples/all-erp (no node, no Docker)
 	@$(BIN)/python examples/demo.py
 
-test: lint test-fast test-node test-registry docs ## everything that .ci/run runs
-
-test-all: test test-docker ## with every station on a real engine, registry and cluster
+test: lint test-fast docs test-node test-docker ## everything, the fast tests first; .ci/run runs it
 
 test-fast: $(VENV)/dev.stamp ## tests without node and Docker, under 60 s
 	$(BIN)/pytest -q -n auto -m "not node and not docker" --cov --cov-report=term:skip-covered
@@ -40,15 +38,12 @@ test-fast: $(VENV)/dev.stamp ## tests without node and Docker, under 60 s
 test-node: $(VENV)/dev.stamp ## tests with real Nx and pnpm on examples/all-erp
 	$(BIN)/pytest -q -m "node"
 
-test-registry: $(VENV)/dev.stamp ## tests against a real registry with token login
-	$(BIN)/pytest -q -m "docker" tests/doors
-
 # One process: what it starts serves all its tests, and ends with it unless `make infra-up` ran.
 test-docker: $(VENV)/dev.stamp ## tests on a real engine, registry, cluster: each station, e2e, the ground
-	$(DURING) $(BIN)/pytest -q -m "docker"
+	$(DURING) $(BIN)/pytest -v --durations=10 -m "docker"
 
 e2e: $(VENV)/dev.stamp ## a commit becomes a running release: the six proofs
-	$(DURING) $(BIN)/pytest -q -m "docker" tests/e2e
+	$(DURING) $(BIN)/pytest -v -m "docker" tests/e2e
 
 test-infra: $(VENV)/dev.stamp ## tests of the proving ground itself: engine, images, Kubernetes
 	$(DURING) $(BIN)/pytest -q -m "docker" tests/infra
@@ -81,4 +76,4 @@ lock: ## write the locked requirements anew
 clean: ## remove what was made here
 	rm -rf $(VENV) .coverage htmlcov site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-all test-fast test-node test-registry test-docker e2e test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean
+.PHONY: help demo test test-fast test-node test-docker e2e test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean

@@ -145,8 +145,8 @@ def _version(module: str) -> str:
 def _build(folder: Path, names: list[str]) -> None:
     if not names:
         return
-    if shutil.which("go") is None:
-        raise InfraError("Go is needed to build Kubernetes, and is not on PATH")
+    from tests.infra.tools import go  # which needs this module
+
     started = time.monotonic()
     say(f"building {', '.join(names)}: about 8 minutes on 2 cores when nothing is cached")
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def _build(folder: Path, names: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as fresh:
         _run_with_progress(
             [
-                *("go", "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
+                *(str(go()), "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
                 *("-ldflags", _linker_flags(), "-o", f"{fresh}/"),
                 *(_PACKAGES[name] for name in names),
             ],

@@ -159,12 +159,12 @@ class GoProgram:
         raise InfraError(f"{self.module}/go.mod does not require {self.package}")
 
     def _build(self, folder: Path) -> None:
-        go = _go()
+        compiler = go()
         started = time.monotonic()
         say(f"building {self.name} {self._version()}: some minutes when nothing is cached")
         module = self.package.split("/cmd/")[0]
         command = [
-            *(str(go), "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
+            *(str(compiler), "build", "-v", "-trimpath", "-mod=readonly", "-buildvcs=false"),
             *("-ldflags", f"-s -w -X {module}/version.Version={self._version()}"),
             *("-o", f"{folder}/{self.name}", self.package),
         ]
@@ -193,7 +193,8 @@ class GoProgram:
         say(f"built {self.name}", started)
 
 
-def _go() -> Path:
+def go() -> Path:
+    """From PATH when new enough, else that of a wheel."""
     found = program("go")
     if found is not None:
         version = re.search(r"go(\d+)\.(\d+)", run([found, "version"]))
