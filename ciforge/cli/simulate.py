@@ -19,7 +19,11 @@ from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, InputError
 from ciforge.simulate.events import PRESETS
 
 if TYPE_CHECKING:
+    from ciforge.collect.ci_files import CiFiles
     from ciforge.report.simulation import Simulation
+
+# What the lint finds and GitLab's parser does not: the pipeline is refused, for some events.
+_LATER = ("too-many-needs", "variables-circle")
 
 EXAMPLES = """\
 examples:
@@ -147,12 +151,12 @@ def _simulate(arguments: argparse.Namespace) -> Simulation:
     variables = _variables(arguments)
     text = read_ci_file(arguments.file)
     files = CiFiles.around(arguments.file, arguments.root)
+    _refuse_invalid(str(arguments.file), text, files)
     try:
         document = resolve(text, str(arguments.file), files, variables=variables)
-    except Refused as refused:
-        raise InputError(
-            refused.message, where=str(refused.position), hint=refused.hint
-        ) from refused
+    except Refused as refused:  # an include that only these variables let in
+        where, hint = str(refused.position), refused.hint
+        raise InputError(refused.message, where=where, hint=hint) from refused
     for name in document.outside:
         warn(f"not read, so its jobs are missing here: {name}", "only GitLab can include it")
     event = Event(
@@ -171,6 +175,20 @@ def _simulate(arguments: argparse.Namespace) -> Simulation:
         play=arguments.play,
     )
     return Simulation(str(arguments.file), event, pipeline, planned, fleet)
+
+
+def _refuse_invalid(name: str, text: str, files: CiFiles) -> None:
+    """A file that GitLab's parser refuses has no jobs at all."""
+    from ciforge.lint import lint
+
+    found = [f for f in lint(name, text, files) if f.rule not in _LATER]
+    if found:
+        first, more = found[0], len(found) - 1
+        raise InputError(
+            f"{first.job}: {first.message}" if first.job else first.message,
+            where=f"{first.file}:{first.line}",
+            hint=first.hint + (f"; and {more} more: ciforge lint {name}" if more else ""),
+        )
 
 
 def _variables(arguments: argparse.Namespace) -> dict[str, str]:

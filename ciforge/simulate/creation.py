@@ -132,15 +132,11 @@ class _Creation:
     def _policy(self, job: Mapping[str, Any], variables: Mapping[str, str]) -> str | None:
         """Why `only` and `except` refuse a job. Rules of any kind switch their defaults off."""
         has_default = "rules" not in job and "rules" not in self._workflow
-        default = DEFAULT_ONLY if has_default else None
-        only = specification(job.get("only"), default=default)
-        if job.get("only") is not None:
-            only = specification(job["only"], default=DEFAULT_ONLY)
-        unless = specification(job.get("except"))
-        refused = refused_by(only, unless, self._event, variables)
-        if refused and job.get("only") is None and only:
-            return f"no rules, and the default is {refused}"
-        return refused
+        is_written = job.get("only") is not None
+        only = specification(job.get("only"), DEFAULT_ONLY if is_written or has_default else {})
+        if not is_written and only and self._event.is_merge_request:
+            return "no rules: by default only for branches and tags, and this is a merge request"
+        return refused_by(only, specification(job.get("except"), {}), self._event, variables)
 
     def _errors(self, jobs: list[Job]) -> Iterator[str]:
         """Why GitLab refuses the pipeline as a whole, in its words."""

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 
 class Link(NamedTuple):
-    """One job that ran. `needs` are numbers of jobs; None: it waits for the stages before."""
+    """One job. `needs` are numbers of jobs; None: it waits for the stages before.
+
+    A job that did not run takes no time, but it was over only after what it waits for.
+    """
 
     stage: int
     needs: Sequence[int] | None

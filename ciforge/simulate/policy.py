@@ -19,13 +19,13 @@ DEFAULT_ONLY = {"refs": ["branches", "tags"]}
 Specification = Mapping[str, Any]
 
 
-def specification(section: object, *, default: Specification | None = None) -> Specification:
+def specification(section: object, default: Specification) -> Specification:
     """`only` or `except` as a mapping; a list means its refs. Nothing written: `default`."""
     if section is None:
-        return default or {}
+        return default
     if isinstance(section, Mapping):
         written = {key: value for key, value in section.items() if value is not None}
-        return {**(default or {}), **written}
+        return {**default, **written}
     return {"refs": section if isinstance(section, list) else [section]}
 
 

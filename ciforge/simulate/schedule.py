@@ -122,7 +122,7 @@ class _Run:
         self._why: dict[int, str] = {}
         self._ready: dict[int, float] = {}
         self._started: dict[int, tuple[float, int | None]] = {}
-        self._sequence: list[int] = []
+        self._sequence: list[int] = []  # jobs as they became ready, or passed without running
 
     def run(self) -> Schedule:
         self._due = [i for i, needs in enumerate(self._needs) if needs == []]
@@ -138,16 +138,12 @@ class _Run:
             self._settle()
         slots = tuple(self._slot(index) for index in range(len(self._jobs)))
         path, seconds = critical_path(
-            [
-                Link(self._stage[i], self._needs[i], self._delay(i) + self._durations[i][0], i)
-                for i in self._sequence
-                if i in self._started
-            ]
+            [Link(self._stage[i], self._needs[i], self._time(i), i) for i in self._sequence]
         )
         return Schedule(
             slots,
             max((slot.end or 0.0 for slot in slots), default=0.0),
-            tuple(self._jobs[index].name for index in path),
+            tuple(self._jobs[index].name for index in path if index in self._started),
             seconds,
         )
 
@@ -230,6 +226,8 @@ class _Run:
         """Nothing waits for this job any longer."""
         self._states[index] = state
         self._why[index] = why
+        if state != "runs":
+            self._sequence.append(index)
         self._open[self._stage[index]] -= 1
         for dependent in self._dependents[index]:
             self._missing[dependent] -= 1
@@ -239,6 +237,10 @@ class _Run:
     def _delay(self, index: int) -> float:
         job = self._jobs[index]
         return job.start_in if job.when == "delayed" else 0
+
+    def _time(self, index: int) -> float:
+        """Seconds from the start of everything that a job waits for to its own end."""
+        return self._delay(index) + self._durations[index][0] if index in self._started else 0.0
 
     def _slot(self, index: int) -> Slot:
         job = self._jobs[index]

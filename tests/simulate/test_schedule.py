@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -176,6 +175,17 @@ def test_a_trigger_takes_no_runner_and_time_only_when_it_waits_for_the_child() -
     assert [slot.known for slot in planned.slots] == [True, True, False]
 
 
+def test_the_critical_path_goes_through_what_does_not_run() -> None:
+    jobs = [
+        job("slow"),
+        job("review", when="manual", allow_failure=True),
+        job("skipped", "test", "slow review"),
+        job("report", "test", "skipped", when="always"),
+    ]
+    planned = run(jobs, {"slow": 50, "report": 5})
+    assert (planned.critical_path, planned.critical_seconds) == (("slow", "report"), 55)
+
+
 def test_a_need_that_is_not_there_is_not_waited_for() -> None:
     planned = run([job("a", "test", "missing"), job("b")], {"*": 1})
     assert times(planned)["a"] == (0, 1, "1")
@@ -187,12 +197,12 @@ def test_a_cycle_waits_and_ends() -> None:
     assert planned.duration == 0
 
 
-def test_ten_thousand_jobs_in_a_row() -> None:
-    names = [f"j{i}" for i in range(10_000)]
+def test_three_thousand_jobs_in_a_row() -> None:
+    names = [f"j{i}" for i in range(3_000)]
     jobs = [job(n, needs=before) for n, before in zip(names, ["", *names], strict=False)]
     planned = run([jobs[0], job(names[1], needs="j0", when="on_failure"), *jobs[2:]], {"*": 1})
-    assert states(planned)["j9999"] == "skipped"
-    assert run(jobs, {"*": 1}).duration == 10_000
+    assert states(planned)["j2999"] == "skipped"
+    assert run(jobs, {"*": 1}).duration == 3_000
 
 
 def test_nothing_to_do() -> None:
@@ -200,9 +210,13 @@ def test_nothing_to_do() -> None:
     assert (planned.duration, planned.critical_path) == (0, ())
 
 
+def _stage(job: Job) -> int:
+    return STAGES.index(job.stage)
+
+
 @st.composite
 def pipelines(draw: st.DrawFn) -> tuple[list[Job], dict[str, float]]:
-    size = draw(st.integers(0, 12))
+    size = draw(st.integers(0, 9))
     stages = sorted(draw(st.lists(st.integers(0, 2), min_size=size, max_size=size)))
     jobs: list[Job] = []
     for index, stage in enumerate(stages):
@@ -234,7 +248,7 @@ def pipelines(draw: st.DrawFn) -> tuple[list[Job], dict[str, float]]:
     return jobs, {j.name: draw(st.integers(0, 30)) for j in jobs}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pipelines(), st.integers(1, 3), st.integers(1, 2), st.booleans())
 def test_what_holds_for_every_pipeline(
     pipeline: tuple[list[Job], dict[str, float]], runners: int, gpu: int, play: bool
@@ -248,6 +262,24 @@ def test_what_holds_for_every_pipeline(
     assert all((slot.start is None) == (slot.state != "runs") for slot in planned.slots)
     assert all(slot.why for slot in planned.slots if slot.state != "runs")
 
+    over: dict[str, float] = {}  # when nothing waits for a job any longer
+    for slot in planned.slots:
+        before = (
+            [s for s in planned.slots if _stage(s.job) < _stage(slot.job)]
+            if slot.job.needs is None
+            else [slots[need.job] for need in slot.job.needs]
+        )
+        latest = max((over[s.job.name] for s in before), default=0.0)
+        delay = slot.job.start_in if slot.job.when == "delayed" else 0
+        if slot.state == "runs":
+            assert slot.ready == latest + delay
+        else:
+            assert slot.job.when in ("manual", "on_failure") or any(
+                s.state != "runs" for s in before
+            )
+        stays = slot.state == "waits" or (slot.state == "manual" and not slot.job.allow_failure)
+        over[slot.job.name] = float("inf") if stays else slot.end or latest
+
     busy: dict[str, list[tuple[float, float]]] = {}
     for slot in ran:
         assert slot.start is not None and slot.end is not None and slot.ready is not None
@@ -257,14 +289,6 @@ def test_what_holds_for_every_pipeline(
         for name in (f"runner {slot.runner}", f"group {slot.job.resource_group}"):
             if not name.endswith("None"):
                 busy.setdefault(name, []).append((slot.start, slot.end))
-        before = (
-            [s for s in ran if STAGES.index(s.job.stage) < STAGES.index(slot.job.stage)]
-            if slot.job.needs is None
-            else [slots[need.job] for need in slot.job.needs]
-        )
-        ends = [s.end for s in before if s.end is not None]
-        delay = slot.job.start_in if slot.job.when == "delayed" else 0
-        assert slot.ready == pytest.approx(max(ends, default=0) + delay)
     for spans in busy.values():
         spans.sort()
         assert all(one[1] <= two[0] for one, two in pairwise(spans))

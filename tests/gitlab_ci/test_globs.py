@@ -1,0 +1,56 @@
+"""Globs as Ruby's File.fnmatch with PATHNAME, DOTMATCH and EXTGLOB reads them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ciforge.gitlab_ci.globs import matches
+
+
+@pytest.mark.parametrize(
+    ("glob", "yes", "no"),
+    [
+        ("a", "a", "a/b"),
+        ("*.js", "x.js", "a/x.js"),
+        ("*", ".hidden", "a/b"),
+        ("apps/**/*", "apps/api/src/x.ts", "libs/x"),
+        ("apps/**/*", "apps/x", "apps"),
+        ("**/*.js", "x.js", "x.jsx"),
+        ("**/*.js", ".a/b/x.js", "x.js/y"),
+        ("apps/**", "apps/x", "apps/a/b"),
+        ("a**/b", "axx/b", "a/x/b"),
+        ("{apps,libs}/*", "libs/x", "docs/x"),
+        ("{a,b{c,d}}", "bd", "b"),
+        ("{**/,}x", "a/b/x", "ax"),
+        ("a{b", "a{b", "ab"),
+        ("a,b", "a,b", "a"),
+        ("x?z", "xyz", "x/z"),
+        ("[a-c]x", "bx", "dx"),
+        ("[!a-c]x", "dx", "bx"),
+        ("[^a]x", "bx", "ax"),
+        ("[a", "[a", "a"),
+        (r"\*", "*", "x"),
+        ("a.b", "a.b", "axb"),
+        ("a\nb", "a\nb", "ab"),
+    ],
+)
+def test_matches(glob: str, yes: str, no: str) -> None:
+    assert not matches(glob, no)
+    assert matches(glob, yes)
+
+
+_GLOBS = st.text(alphabet="ab/*?[]{},!^-\\.", max_size=12)
+
+
+@settings(max_examples=60)
+@given(_GLOBS, st.text(alphabet="ab/.-", max_size=8))
+def test_any_glob_is_read(glob: str, path: str) -> None:
+    assert isinstance(matches(glob, path), bool)
+
+
+@settings(max_examples=60)
+@given(st.text(alphabet="ab/.{-é", max_size=8))
+def test_a_path_matches_itself(path: str) -> None:
+    assert matches(path.replace("{", r"\{"), path)
