@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ciforge import __version__
+from ciforge.collect.graph import warnings
 from ciforge.collect.snapshot import Snapshot, environment, take_snapshot
 from ciforge.collect.workspace import Root
 from ciforge.doors import files, nx
@@ -72,7 +73,10 @@ def cached_graph(root: Root, folder: Path) -> Cached:
         error.hint = f"{error.hint}; the cached graph can't be reused: {reason}"
         raise
     graph = parse_graph(data, "nx graph")
-    note = _keep(root, folder, data, snapshot, index)
+    if any(warnings(root, graph, root.project_files())):
+        note = None  # the warning itself is shown, and a doubtful graph is not kept
+    else:
+        note = keep(root, folder, data, snapshot, index)
     return Cached(data, graph, snapshot, reason, note=note)
 
 
@@ -114,7 +118,7 @@ def _doubt(root: Root, index: Index, snapshot: Snapshot) -> str | None:
     return reuse.doubt(reuse.Tree(index.files, index.imports, index.environment), now)
 
 
-def _keep(
+def keep(
     root: Root, folder: Path, data: bytes, snapshot: Snapshot, old: Index | None
 ) -> str | None:
     """Writes both files; the index last, so that a half-written cache describes no graph.

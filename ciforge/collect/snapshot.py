@@ -54,7 +54,8 @@ def take_snapshot(root: Root, without: Path) -> Snapshot:
         if not _unseen(path) and not (prefix and path.startswith(prefix))
     }
     ids.update(_above(root))
-    return Snapshot(files, ids, _links(root, seen), _doubt(seen, aside.result()))
+    links = _links(root, ids)
+    return Snapshot(files, ids, frozenset(links.values()), _doubt(ids, links, aside.result()))
 
 
 def environment(names: tuple[str, ...], env: Mapping[str, str]) -> str:
@@ -67,12 +68,15 @@ def environment(names: tuple[str, ...], env: Mapping[str, str]) -> str:
     return hashed.hexdigest()
 
 
-def _doubt(files: Mapping[str, File], aside: list[str]) -> str | None:
+def _doubt(ids: Mapping[str, str], links: Mapping[str, str], aside: list[str]) -> str | None:
     if aside:
         return f"git does not look whether {aside[0]} lies on disk (sparse, or assumed unchanged)"
-    module = next((p for p, file in sorted(files.items()) if file.mode == "160000"), None)
+    module = min((path for path, id_ in ids.items() if id_.startswith("160000:")), default=None)
     if module is not None:
         return f"the submodule {module} has files of its own"
+    outside = min((p for p, target in links.items() if target.startswith("..")), default=None)
+    if outside is not None:
+        return f"the link {outside} leads out of the workspace"
     return None
 
 
@@ -87,14 +91,14 @@ def _inside(folder: Path, workspace: Path) -> str:
     return "" if relative == "." or relative.startswith("..") else f"{relative}/"
 
 
-def _links(root: Root, files: Mapping[str, File]) -> frozenset[str]:
+def _links(root: Root, ids: Mapping[str, str]) -> dict[str, str]:
+    """Where each symbolic link leads to, as a path of the workspace."""
     base = root.path.resolve()
-    found = set()
-    for path, file in files.items():
-        if file.mode == "120000":
-            target = os.path.relpath(os.path.realpath(base / path), base)
-            found.add(target)
-    return frozenset(found)
+    return {
+        path: os.path.relpath(os.path.realpath(base / path), base)
+        for path, id_ in ids.items()
+        if id_.startswith("120000:")
+    }
 
 
 def _above(root: Root) -> dict[str, str]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _WORD = re.compile(rb"(?<![\w$])(?:import|export|require)(?![\w$])")
 # What would open a string or a comment for a lexer that takes a regular expression for a division.
 _OPENER = re.compile(rb"`|/\*")
-_QUOTE = re.compile(rb"[\"']")
+# What would put it out of step in counting braces and brackets: only calls depend on these.
+_BRACKET = re.compile(rb"[\"'\[\](){}/]")
 _IGNORE = b"nx-ignore-next-line"
 _NO_TOKEN = frozenset({"comment", "string_fragment", "template_string", "hash_bang_line"})
 _NO_CODE = frozenset({"regex", "regex_pattern", "jsx_text"})
@@ -98,7 +99,7 @@ def _read(path: str, data: bytes) -> tuple[set[bytes], list[bytes]]:
             _check_call(node, match.group(), data)
             top = _top(node)
             calls[top.start_byte] = top
-    _check_openers(root, data, quotes=bool(calls))
+    _check_openers(root, data, brackets=bool(calls))
     return static, [_call_text(calls[at], data) for at in sorted(calls)]
 
 
@@ -115,22 +116,18 @@ def _first_string(statement: Node) -> bytes:
 
 def _export(statement: Node, root: Node) -> Iterator[bytes]:
     kinds = [child.type for child in statement.children]
-    clause = next((c for c in statement.children if c.type == "export_clause"), None)
-    if statement.child_by_field_name("source") is None:
-        if any(c.type == "import_alias" for c in statement.children):
-            raise _DoubtError
-        last = next((n for n in reversed(root.named_children) if n.type != "comment"), None)
-        if clause is not None and kinds[-1] != ";" and last != statement:
-            raise _DoubtError  # the walk goes on into the next statement
-        return
     clauses = [c for c in statement.children if c.type in ("export_clause", "namespace_export")]
-    names = {
-        part.text for c in clauses for n in c.named_children for part in (n, *n.named_children)
-    }
-    if names & _RESERVED:
+    parts = [part for c in clauses for n in c.named_children for part in (n, *n.named_children)]
+    if statement.child_by_field_name("source") is None:
+        last = next((n for n in reversed(root.named_children) if n.type != "comment"), None)
+        goes_on = clauses and kinds[-1] != ";" and last != statement
+        # `export { a as "b" }`: Nx takes the name for a specifier.
+        if goes_on or "import_alias" in kinds or any(part.type == "string" for part in parts):
+            raise _DoubtError
+        return
+    # `export type * from` is the one form that Nx does not see.
+    if {part.text for part in parts} & _RESERVED or {"type", "*"} <= set(kinds):
         raise _DoubtError
-    if "type" in kinds and "*" in kinds:
-        raise _DoubtError  # the one form that Nx does not see
     yield _first_string(statement)
 
 
@@ -172,9 +169,12 @@ def _call_text(statement: Node, data: bytes) -> bytes:
     return text
 
 
-def _check_openers(root: Node, data: bytes, *, quotes: bool) -> None:
-    for pattern in (_OPENER, _QUOTE) if quotes else (_OPENER,):
+def _check_openers(root: Node, data: bytes, *, brackets: bool) -> None:
+    """Refuses regular expressions and texts of JSX that a lexer may read as other tokens."""
+    for pattern in (_OPENER, _BRACKET) if brackets else (_OPENER,):
         for match in pattern.finditer(data):
             node = root.descendant_for_byte_range(*match.span())
             if node is None or node.type in _NO_CODE:
+                raise _DoubtError
+            if node.parent is not None and node.parent.type == "regex":
                 raise _DoubtError

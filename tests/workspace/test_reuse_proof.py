@@ -1,0 +1,242 @@
+"""When a graph is proved unchanged, and what makes it doubtful."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha1
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ciforge.workspace import reuse
+
+TYPESCRIPT = frozenset({"@nx/js"})
+VITE = frozenset({"@nx/js", "@nx/vite"})
+
+FILES = {
+    "nx.json": '{"plugins": []}',
+    "package.json": '{"devDependencies": {"vite": "7.0.0", "@all-erp/tools": "workspace:*"}}',
+    "pnpm-lock.yaml": "lockfileVersion: '9.0'",
+    "tsconfig.base.json": '{"extends": "./config/strict.json"}',
+    "config/strict.json": "{}",
+    "apps/api/project.json": '{"name": "api"}',
+    "apps/api/src/main.ts": "import { a } from '@all-erp/common';\nexport const x = a(1);\n",
+    "apps/api/src/legacy.ts": "const r = require;\n",
+    "apps/api/src/page.vue": "<template/>",
+    "apps/api/src/types.d.ts": "export {};\n",
+    "apps/api/src/i18n/de.json": '{"hello": "Hallo"}',
+    "apps/api/vite.config.ts": "import { defineConfig } from 'vite';\nimport '../../tools/vite';\n"
+    "export default defineConfig({ root: process.env.VITE_ROOT });\n",
+    "apps/api/Dockerfile": "FROM node",
+    "apps/api/index.html": "<html>",
+    "apps/ml/main.py": "import numpy",
+    "tools/vite.ts": "export const out = 'dist';\n",
+    "README.md": "# All ERP",
+    "deploy/values.yaml": "replicas: 1",
+    "ciforge.yaml": "version: 1",
+}
+
+
+def identify(files: Mapping[str, str]) -> dict[str, str]:
+    return {path: sha1(text.encode()).hexdigest() for path, text in files.items()}
+
+
+def tree(files: Mapping[str, str], environment: str = "") -> reuse.Tree:
+    prints = {path: reuse.fingerprint(path, text.encode()) for path, text in files.items()}
+    return reuse.Tree(identify(files), {p: f for p, f in prints.items() if f}, environment)
+
+
+def judge(
+    changes: Mapping[str, str | None],
+    plugins: frozenset[str] = TYPESCRIPT,
+    files: Mapping[str, str] = FILES,
+    links: frozenset[str] = frozenset(),
+) -> str | None:
+    """The doubt after changes of contents, None for a deletion."""
+    new = {path: text for path, text in {**files, **changes}.items() if text is not None}
+
+    def read(path: str) -> bytes | None:
+        return new[path].encode() if path in new else None
+
+    return reuse.doubt(tree(files), reuse.Now(identify(new), read, plugins, links))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"apps/api/src/main.ts": "import { b } from '@all-erp/common';\nexport const x = b(2);\n"},
+        {"README.md": "# Other", "deploy/values.yaml": "replicas: 2", "ciforge.yaml": "version: 2"},
+        {"apps/ml/main.py": "import torch"},
+        {"apps/ml/new.py": "", "docs/new.md": "", "README.md": None},
+        {"apps/api/Dockerfile": "FROM scratch"},
+        {"apps/api/src/i18n/de.json": "{}"},
+    ],
+)
+def test_proved(changes: dict[str, str | None]) -> None:
+    assert judge(changes) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "reason"),
+    [
+        ("apps/api/project.json", "{}", "changed, and it shapes the graph"),
+        ("package.json", "{}", "changed, and it shapes the graph"),
+        ("nx.json", "{} ", "changed, and it shapes the graph"),
+        ("tsconfig.base.json", "{}", "changed, and it shapes the graph"),
+        ("apps/api/tsconfig.app.json", "{}", "was added, and it shapes the graph"),
+        ("pnpm-lock.yaml", "x", "changed, and it shapes the graph"),
+        ("pnpm-workspace.yaml", "x", "was added, and it shapes the graph"),
+        (".gitignore", "dist", "was added, and it shapes the graph"),
+        ("apps/api/.nxignore", "x", "was added, and it shapes the graph"),
+        ("apps/api/vite.config.ts", "", "changed, and it shapes the graph"),
+        ("apps/api/.storybook/main.ts", "", "was added, and it shapes the graph"),
+        ("apps/api/jest.config.cjs", "", "was added, and it shapes the graph"),
+        ("apps/api/src/types.d.ts", "", "changed, and it shapes the graph"),
+        ("apps/api/project.json", None, "was deleted, and it shapes the graph"),
+        ("apps/api/src/main.ts", "import '@all-erp/db';\n", "the imports of "),
+        ("apps/api/src/main.ts", None, "was deleted"),
+        ("apps/api/src/main.ts", "import {", "what it imports can't be told for certain"),
+        ("apps/api/src/legacy.ts", "let x;", "what it imports can't be told for certain"),
+        ("apps/api/src/new.ts", "", "was added"),
+        ("apps/api/src/page.vue", "", "no rule says that it can't shape the graph"),
+        ("apps/api/index.html", None, "was deleted"),
+        ("config/strict.json", '{"a": 1}', "changed, and tsconfig.base.json may use it"),
+        ("apps/api/src/i18n/en.json", "{}", "was added"),
+        (".env", "A=1", "was added"),
+    ],
+)
+def test_doubtful(path: str, content: str | None, reason: str) -> None:
+    said = judge({path: content})
+    assert said is not None
+    assert path in said
+    assert reason in said
+
+
+def test_without_a_lockfile_nothing_pins_nx() -> None:
+    files = {p: t for p, t in FILES.items() if p != "pnpm-lock.yaml"}
+    assert "no lockfile" in (judge({}, files=files) or "")
+
+
+def test_an_unknown_plugin_may_read_anything() -> None:
+    for plugin in ("./tools/plugin", "@nxlv/python", "@nx/gradle"):
+        plugins = frozenset({plugin, "@nx/js"})
+        assert judge({}, plugins) is None
+        assert judge({"README.md": "x"}, plugins) == (
+            f"README.md changed, and nobody knows what the plugin {plugin} reads"
+        )
+
+
+def test_a_dockerfile_shapes_where_a_plugin_looks_for_it() -> None:
+    assert "shapes" in (judge({"apps/api/Dockerfile": "x"}, frozenset({"@nx/docker"})) or "")
+
+
+def test_what_configuration_code_loads() -> None:
+    assert judge({"tools/vite.ts": "export const out = 'x';\n"}) is None
+    assert judge({"tools/vite.ts": "export const out = 'x';\n"}, VITE) == (
+        "tools/vite.ts changed, and apps/api/vite.config.ts loads it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import { readFileSync } from 'node:fs';\n", "may read any file: it loads node:fs"),
+        ("const a = require(join(b, c));\n", "loads files that only it can name"),
+        ("const a = process.env[b];\n", "any variable of the environment"),
+        ("import '@all-erp/tools';\n", "loads @all-erp/tools, which no lockfile pins"),
+        ("import 'unlisted';\n", "loads unlisted, which no lockfile pins"),
+    ],
+)
+def test_code_that_may_do_anything(code: str, reason: str) -> None:
+    files = {**FILES, "apps/api/vite.config.ts": code}
+    assert reason in (judge({}, VITE, files) or "")
+    assert judge({}, files=files) is None
+
+
+def test_variables_that_configuration_code_names() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def environment(names: tuple[str, ...]) -> str:
+        asked.append(names)
+        return "digest"
+
+    def read(path: str) -> bytes | None:
+        return FILES[path].encode() if path in FILES else None
+
+    now = reuse.Now(identify(FILES), read, VITE, environment=environment)
+    assert reuse.doubt(tree(FILES, "digest"), now) is None
+    assert "VITE_ROOT" in (reuse.doubt(tree(FILES, "other"), now) or "")
+    assert asked == [("VITE_ROOT",)] * 2
+
+
+def test_what_a_link_leads_to() -> None:
+    said = judge({"README.md": "x"}, links=frozenset({"README.md"}))
+    assert said == "README.md changed, and a link leads to it"
+    assert judge({"README.md": "x"}, links=frozenset({"docs"})) is None
+
+
+def test_a_link_in_place_of_a_file() -> None:
+    files = identify(FILES)
+    now = reuse.Now({**files, "README.md": "120000:1"}, lambda _: b"", TYPESCRIPT)
+    assert "no regular file" in (reuse.doubt(tree(FILES), now) or "")
+
+
+# -- random edits, judged by what they were made of ----------------------------------------
+
+PATHS = ["apps/a/src/main.ts", "apps/a/src/b.ts", "libs/c/src/index.tsx", "libs/c/src/d.js"]
+FORMS = [
+    "import {{ x }} from '{}';",
+    "import type {{ T }} from '{}';",
+    "export * from '{}';",
+    "const l = import('{}');",
+    "const r = require('{}');",
+]
+MODULES = ["@o/c", "./b", "express"]
+
+imports = st.lists(
+    st.tuples(st.sampled_from(range(len(FORMS))), st.sampled_from(MODULES)), max_size=3
+)
+sources = st.dictionaries(st.sampled_from(PATHS), st.tuples(imports, st.integers(0, 2)), min_size=3)
+shaping = st.dictionaries(
+    st.sampled_from(["apps/a/project.json", "tsconfig.json"]), st.integers(0, 1), min_size=1
+)
+
+
+def render(source: tuple[list[tuple[int, str]], int]) -> str:
+    found, body = source
+    lines = [FORMS[form].format(module) for form, module in found]
+    return "\n".join([*lines, f"export const value = () => `number ${{{body}}}`;", ""])
+
+
+@given(sources, shaping, sources, shaping, st.booleans())
+def test_what_is_proved_is_so(
+    before: dict[str, tuple[list[tuple[int, str]], int]],
+    shape_before: dict[str, int],
+    after: dict[str, tuple[list[tuple[int, str]], int]],
+    shape_after: dict[str, int],
+    only_bodies: bool,
+) -> None:
+    if only_bodies:
+        after = {path: (before[path][0], after.get(path, ([], 7))[1]) for path in before}
+        shape_after = shape_before
+    lock = {"package-lock.json": "{}"}
+    old, new = (
+        {
+            **lock,
+            **{p: render(s) for p, s in files.items()},
+            **{p: str(n) for p, n in shape.items()},
+        }
+        for files, shape in ((before, shape_before), (after, shape_after))
+    )
+    said = judge({**dict.fromkeys(old), **new}, files=old)
+    if only_bodies:
+        assert said is None
+    if said is None:
+        assert shape_before == shape_after
+        assert before.keys() == after.keys()
+        for path, (found, _) in before.items():
+            assert {m for _, m in found} == {m for _, m in after[path][0]}
+            kinds = {(form > 2, m) for form, m in found}
+            assert kinds == {(form > 2, m) for form, m in after[path][0]}
