@@ -73,9 +73,9 @@ def _findings(name: str, arguments: argparse.Namespace) -> list[Finding]:
     from ciforge.lint import lint
 
     if name == _STDIN:
-        text, path = _read_stdin(), arguments.directory / "stdin"
+        text, path = _read_stdin(), Path("stdin")
     else:
-        path = arguments.directory / name
+        path = Path(name)
         text = read_ci_file(path)
     shown = "stdin" if name == _STDIN else name
     findings = lint(shown, text, CiFiles.around(path, arguments.root))

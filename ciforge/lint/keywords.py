@@ -196,7 +196,7 @@ def check_keywords(root: Map, findings: list[Finding]) -> None:
             _check_global(key, value, spot.inside(key, spot.at), root)
         elif str(key).startswith("."):
             if is_blank(value):
-                spot.inside(key, spot.at).report(
+                spot._replace(job=_shown(key)).report(
                     "blank", "can't be blank", "fill the hidden job, or remove it"
                 )
         else:
