@@ -42,6 +42,12 @@ class Login:
     password: str = field(repr=False)
 
 
+def speaks_http(host: str, insecure: bool) -> bool:
+    """Whether plain HTTP is spoken to it: loopback hosts, and where it is configured."""
+    name = host.partition("/")[0].rpartition(":")[0] or host
+    return insecure or name in ("localhost", "127.0.0.1", "[::1]")
+
+
 def find_login(host: str, env: Mapping[str, str]) -> Login | None:
     """GitLab's CI login when it is for this host, else what `docker login` has stored."""
     user, password = env.get("CI_REGISTRY_USER"), env.get("CI_REGISTRY_PASSWORD")
@@ -83,9 +89,7 @@ class Registry:
         import requests
 
         self.host = host
-        name = host.partition("/")[0].rpartition(":")[0] or host
-        plain = insecure or name in ("localhost", "127.0.0.1", "[::1]")
-        self._url = f"{'http' if plain else 'https'}://{host}"
+        self._url = f"{'http' if speaks_http(host, insecure) else 'https'}://{host}"
         self._login = login
         self._session = requests.Session()
         # ~/.netrc must not add credentials of its own to a token that was asked for.

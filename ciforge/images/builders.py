@@ -74,7 +74,7 @@ def _buildctl(
     order: Order, target: Target, metadata: Path, say: Say, env: Mapping[str, str | None]
 ) -> str:
     service = target.service
-    insecure = ",registry.insecure=true" if order.plan.registry.insecure else ""
+    insecure = ",registry.insecure=true" if order.insecure else ""
     host = order.env.get("BUILDKIT_HOST")
     return buildctl.build(
         buildctl.Build(
@@ -107,7 +107,7 @@ def _buildah(
             platforms=service.platforms,
             contexts=contexts(target),
             name=local_name(service),
-            insecure=order.plan.registry.insecure,
+            insecure=order.insecure,
         ),
         digest_file,
         _prefixed(service.name, say),

@@ -76,17 +76,17 @@ def _all_there(
     registry: Registry,
 ) -> None:
     """Before the first tag moves."""
-    absent = sorted(services.keys() - images.keys())
+    absent = list(services.keys() - images.keys())
     places = {
         name: (order.repository(services[name]), image.digest or "")
         for name, image in images.items()
         if image.action == "built"
     }
     digests = registry.digests(places.values())
-    absent += [name for name, place in sorted(places.items()) if digests[place] != place[1]]
+    absent += [name for name, place in places.items() if digests[place] != place[1]]
     if absent:
         raise InputError(
             "no part built it, and the registry has no image of its inputs",
-            where=", ".join(absent),
+            where=", ".join(sorted(absent)),
             hint="no tag was moved; run its build job again, then this one",
         )

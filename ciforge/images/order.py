@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ciforge.doors.registry import Login, Registry
+from ciforge.doors.registry import Login, Registry, speaks_http
 from ciforge.errors import InputError
 from ciforge.plan.model import Plan, ServicePlan
 
@@ -37,6 +37,12 @@ class Order:
         """Those with an image of ours, sorted by name."""
         ours = (s for s in self.plan.services if s.kind != "image")
         return [s for s in ours if self.only is None or s.name in self.only]
+
+    @property
+    def insecure(self) -> bool:
+        """Whether plain HTTP is spoken to the registry."""
+        registry = self.plan.registry
+        return registry.host is not None and speaks_http(registry.host, registry.insecure)
 
     def repository(self, service: ServicePlan) -> str:
         """Where its image is, below the registry's host."""
