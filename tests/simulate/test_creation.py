@@ -119,7 +119,7 @@ job:
     - if: $CI_COMMIT_TAG
       when: never
     - if: $CI_COMMIT_BRANCH
-      allow_failure: true
+      allow_failure: false
       variables: {A: rule, B: more}
       needs: []
     - when: always
@@ -127,7 +127,7 @@ other: {script: [x], stage: build}
 """
     )
     job = pipeline.jobs[1]
-    assert (job.name, job.when, job.allow_failure) == ("job", "manual", True)
+    assert (job.name, job.when, job.allow_failure) == ("job", "manual", False)
     assert job.variables == {"A": "rule", "B": "more"}
     assert job.rule == "rule 2 (if: $CI_COMMIT_BRANCH): manual"
     # An empty list in a rule takes nothing away.

@@ -1,0 +1,111 @@
+"""The durations of a project's jobs: a server that answers as GitLab's API is described."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from ciforge.doors.gitlab import job_durations
+from ciforge.errors import InputError, OutsideError
+
+TOKEN = "glpat-secret"
+PARAMETERS = {"scope[]", "page", "per_page"}
+
+
+class GitLab(BaseHTTPRequestHandler):
+    """`GET /projects/:id/jobs`: newest first, `scope[]`, `page` and `per_page` (100 at most)."""
+
+    jobs: ClassVar[list[dict[str, Any]]] = []
+    pages: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = parse_qs(url.query)
+        if self.headers.get("PRIVATE-TOKEN") != TOKEN:
+            self.answer(401, {"message": "401 Unauthorized"})
+        elif url.path != "/api/v4/projects/42/jobs" or not query.keys() <= PARAMETERS:
+            self.answer(404, {"message": "404 Not Found"})
+        else:
+            self.pages.append(query["page"][0])
+            found = [job for job in self.jobs if job["status"] in query["scope[]"]]
+            size = min(int(query["per_page"][0]), 100)
+            start = (int(query["page"][0]) - 1) * size
+            self.answer(200, found[start : start + size])
+
+    def answer(self, status: int, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def job(name: str, duration: float | None, status: str = "success") -> dict[str, Any]:
+    return {"id": 1, "name": name, "status": status, "duration": duration}
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    GitLab.jobs, GitLab.pages = [], []
+    httpd = HTTPServer(("127.0.0.1", 0), GitLab)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()
+
+
+def env(server: str, token: str = TOKEN) -> dict[str, str]:
+    return {"CI_SERVER_URL": server, "CI_PROJECT_ID": "42", "GITLAB_TOKEN": token}
+
+
+def test_the_median_of_each_name(server: str) -> None:
+    GitLab.jobs = [
+        job("build", 100),
+        job("build", 1, "failed"),
+        job("build", 900),
+        job("build", 120.25),
+        job("smoke: [a]", 10),
+        job("smoke: [a]", 20),
+        job("odd", None),
+    ]
+    assert job_durations(env(server)) == {"build": 120.2, "smoke: [a]": 15}
+    assert GitLab.pages == ["1"]
+
+
+def test_the_last_five_hundred_jobs_are_enough(server: str) -> None:
+    GitLab.jobs = [job("a", 1)] * 500 + [job("old", 2)] * 500
+    assert job_durations(env(server)) == {"a": 1}
+    assert GitLab.pages == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("missing", ["CI_SERVER_URL", "CI_PROJECT_ID", "GITLAB_TOKEN"])
+def test_what_is_missing(missing: str) -> None:
+    variables = env("http://127.0.0.1:9")
+    del variables[missing]
+    with pytest.raises(InputError) as error:
+        job_durations(variables)
+    assert missing in (error.value.hint or "")
+
+
+def test_a_refused_token_is_not_shown(server: str) -> None:
+    with pytest.raises(OutsideError) as error:
+        job_durations(env(server, "wrong-secret"))
+    assert "401" in str(error.value)
+    assert "wrong-secret" not in f"{error.value}{error.value.hint}"
+
+
+def test_nobody_answers() -> None:
+    with pytest.raises(OutsideError, match="did not tell the durations"):
+        job_durations(env("http://127.0.0.1:9"))
