@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha1
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -183,9 +184,8 @@ def test_a_link_in_place_of_a_file() -> None:
     assert "no regular file" in (reuse.doubt(tree(FILES), now) or "")
 
 
-# -- random edits, judged by what they were made of ----------------------------------------
+# -- random edits, judged by what the files were made of -----------------------------------
 
-PATHS = ["apps/a/src/main.ts", "apps/a/src/b.ts", "libs/c/src/index.tsx", "libs/c/src/d.js"]
 FORMS = [
     "import {{ x }} from '{}';",
     "import type {{ T }} from '{}';",
@@ -193,50 +193,55 @@ FORMS = [
     "const l = import('{}');",
     "const r = require('{}');",
 ]
-MODULES = ["@o/c", "./b", "express"]
+PATHS = ["apps/a/src/main.ts", "apps/a/src/b.ts", "libs/c/src/index.tsx", "libs/c/src/d.js"]
+SHAPING = "apps/a/project.json"
 
-imports = st.lists(
-    st.tuples(st.sampled_from(range(len(FORMS))), st.sampled_from(MODULES)), max_size=3
+Import = tuple[int, str]
+Source = tuple[tuple[Import, ...], int]
+
+import_lists = st.lists(
+    st.tuples(st.sampled_from(range(len(FORMS))), st.sampled_from(["@o/c", "./b"])), max_size=2
+).map(tuple)
+edits = st.one_of(
+    st.tuples(st.just("imports"), st.sampled_from(PATHS), import_lists),
+    st.tuples(st.just("body"), st.sampled_from(PATHS), st.integers(1, 9)),
+    st.tuples(st.just("delete"), st.sampled_from(PATHS), st.none()),
+    st.tuples(st.just("shape"), st.just(SHAPING), st.integers(1, 2)),
 )
-sources = st.dictionaries(st.sampled_from(PATHS), st.tuples(imports, st.integers(0, 2)), min_size=3)
-shaping = st.dictionaries(
-    st.sampled_from(["apps/a/project.json", "tsconfig.json"]), st.integers(0, 1), min_size=1
+
+
+def render(sources: Mapping[str, Source], shape: int) -> dict[str, str]:
+    files = {SHAPING: f'{{"tags": [{shape}]}}', "package-lock.json": "{}"}
+    for path, (found, body) in sources.items():
+        lines = [FORMS[form].format(module) for form, module in found]
+        files[path] = "\n".join([*lines, f"export const v = () => `is ${{{body}}}`;", ""])
+    return files
+
+
+@given(
+    st.fixed_dictionaries({path: st.tuples(import_lists, st.just(0)) for path in PATHS}),
+    st.lists(edits, max_size=2),
 )
-
-
-def render(source: tuple[list[tuple[int, str]], int]) -> str:
-    found, body = source
-    lines = [FORMS[form].format(module) for form, module in found]
-    return "\n".join([*lines, f"export const value = () => `number ${{{body}}}`;", ""])
-
-
-@given(sources, shaping, sources, shaping, st.booleans())
 def test_what_is_proved_is_so(
-    before: dict[str, tuple[list[tuple[int, str]], int]],
-    shape_before: dict[str, int],
-    after: dict[str, tuple[list[tuple[int, str]], int]],
-    shape_after: dict[str, int],
-    only_bodies: bool,
+    before: dict[str, Source], changes: list[tuple[str, str, Any]]
 ) -> None:
-    if only_bodies:
-        after = {path: (before[path][0], after.get(path, ([], 7))[1]) for path in before}
-        shape_after = shape_before
-    lock = {"package-lock.json": "{}"}
-    old, new = (
-        {
-            **lock,
-            **{p: render(s) for p, s in files.items()},
-            **{p: str(n) for p, n in shape.items()},
-        }
-        for files, shape in ((before, shape_before), (after, shape_after))
-    )
+    after, shape = dict(before), 1
+    for what, path, value in changes:
+        if what == "shape":
+            shape = value
+        elif what == "delete":
+            after.pop(path, None)
+        elif path in after:
+            found, body = after[path]
+            after[path] = (value, body) if what == "imports" else (found, value)
+    old, new = render(before, 1), render(after, shape)
     said = judge({**dict.fromkeys(old), **new}, files=old)
-    if only_bodies:
+
+    same = shape == 1 and before.keys() == after.keys()
+    for path, (found, _) in after.items():
+        then = before[path][0]
+        same = same and {m for _, m in found} == {m for _, m in then}
+        same = same and {m for f, m in found if f < 3} == {m for f, m in then if f < 3}
+    assert same or said is not None
+    if all(what == "body" for what, _, _ in changes):
         assert said is None
-    if said is None:
-        assert shape_before == shape_after
-        assert before.keys() == after.keys()
-        for path, (found, _) in before.items():
-            assert {m for _, m in found} == {m for _, m in after[path][0]}
-            kinds = {(form > 2, m) for form, m in found}
-            assert kinds == {(form > 2, m) for form, m in after[path][0]}
