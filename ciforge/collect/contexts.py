@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ciforge.collect.planning import Survey
 from ciforge.digest.manifest import Entry, Manifest
+from ciforge.doors.files import is_full
 from ciforge.errors import InputError
 from ciforge.plan.model import Plan, ServicePlan
 from ciforge.workspace.services import Service
@@ -85,6 +86,8 @@ def _place(source: Path, target: Path, entry: Entry) -> None:
             shutil.copyfile(source, target)
             target.chmod(0o755 if mode == "100755" else 0o644)
     except OSError as error:
+        if is_full(error):
+            raise
         raise InputError(
             f"cannot be read: {error.strerror}",
             where=entry.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ciforge.doors.process import lives, start_time
-from ciforge.errors import InputError
+from ciforge.errors import InputError, OutsideError
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -53,12 +54,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise
 
 
+def is_full(error: OSError) -> bool:
+    """Whether there is no room, and nothing wrong with the file itself."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 @contextmanager
 def workplace(purpose: str) -> Iterator[Path]:
     """A temporary folder of mode 0700, removed at the end.
 
     What runs that were killed left under the same purpose is removed first: it may be large, or
-    hold a login.
+    hold a login. Raises OutsideError when it can't be made, or its disk is full.
     """
     prefix = f"ciforge-{purpose}-"
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
@@ -66,9 +72,20 @@ def workplace(purpose: str) -> Iterator[Path]:
         if pid.isdigit() and not lives(int(pid), rest.partition("-")[0]):
             shutil.rmtree(left, ignore_errors=True)
     owner = f"{os.getpid()}-{start_time(os.getpid())}"
-    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{owner}-"))
+    hint = "make room there, or name another place in TMPDIR"
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{owner}-"))
+    except OSError as error:
+        raise OutsideError(
+            f"no temporary folder can be made: {error.strerror}", hint=hint
+        ) from error
     try:
         yield folder
+    except OSError as error:
+        if not is_full(error):
+            raise
+        where = tempfile.gettempdir()
+        raise OutsideError(f"{where} can't be written: {error.strerror}", hint=hint) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

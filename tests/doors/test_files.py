@@ -12,6 +12,7 @@ import pytest
 
 from ciforge.doors import files
 from ciforge.doors.process import lives, start_time
+from ciforge.errors import OutsideError
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,24 @@ def test_a_killed_run_is_cleaned_up_after_and_a_living_one_left_alone(temporary:
     with files.workplace("build"):
         pass
     assert sorted(temporary.iterdir()) == sorted([other, mine])
+
+
+def test_a_full_disk_is_said_with_a_way_out(temporary: Path) -> None:
+    with (
+        pytest.raises(OutsideError, match="No space left") as caught,
+        files.workplace("build"),
+        Path("/dev/full").open("w") as full,
+    ):
+        full.write("x")
+    assert "TMPDIR" in str(caught.value.hint)
+    assert list(temporary.iterdir()) == []
+
+
+def test_no_place_for_a_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    wanted = pytest.raises(OutsideError, match="no temporary folder can be made")
+    with wanted, files.workplace("build"):
+        raise AssertionError
 
 
 def test_a_process_lives_until_it_ends() -> None:
