@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.cache import LOCKFILE_BASE, SOURCE_BASE, Workspace, workspace
-from benchmarks.measure import Command, Runs, in_turn
+from benchmarks.measure import Command, Runs, in_turn, ratio
 from benchmarks.program import ciforge
 from benchmarks.shape import Shape
 
 FILES_PER_PROJECT = 20
 SOURCE = "source change"
 LOCKFILE = "source and lockfile change"
+REUSED = "source change, graph proved"
 
 # Seconds for 1,000 projects and 20,000 files; other sizes have as much for each project.
 BUDGET = 1.5
@@ -37,12 +42,18 @@ class Planned:
     def budget(self) -> float:
         return BUDGET * max(self.projects, 1000) / 1000
 
+    @property
+    def proof(self) -> float:
+        """How many times as long the plan takes when it first proves that a graph holds."""
+        return ratio(self.runs[REUSED], self.runs[SOURCE])
+
     def as_json(self) -> dict[str, object]:
         return {
             "projects": self.projects,
             "files": self.files,
             "services": self.services,
             "budget_seconds": self.budget,
+            "proof_ratio": round(self.proof, 2),
             "actions": self.actions,
             "runs": {name: runs.as_json() for name, runs in self.runs.items()},
         }
@@ -51,8 +62,18 @@ class Planned:
 def measure_plan(projects: int, rounds: int) -> Planned:
     """Raises PlanFailedError when services are missing or the bytes differ between runs."""
     place = workspace(Shape(projects, FILES_PER_PROJECT, pnpm=True))
-    changes = {SOURCE: SOURCE_BASE, LOCKFILE: LOCKFILE_BASE}
-    runs = in_turn([_plan(name, place, base) for name, base in changes.items()], rounds)
+    graph = ("--graph", str(place.graph))
+    cache = ("--graph-cache", str(_cached_graph(place)))
+    runs = in_turn(
+        [
+            _plan(SOURCE, place, SOURCE_BASE, graph),
+            _plan(REUSED, place, SOURCE_BASE, cache),
+            _plan(LOCKFILE, place, LOCKFILE_BASE, graph),
+        ],
+        rounds,
+    )
+    if json.loads(runs[REUSED].output)["graph"]["source"] != "cache":
+        raise PlanFailedError(f"{REUSED}: the graph was not reused, in {place.path}")
     actions = {name: _actions(place, found) for name, found in runs.items()}
     services = projects // 10
     for name, counts in actions.items():
@@ -61,8 +82,29 @@ def measure_plan(projects: int, rounds: int) -> Planned:
     return Planned(projects, projects * FILES_PER_PROJECT, services, actions, runs)
 
 
-def _plan(name: str, place: Workspace, base: str) -> Command:
-    options = ("--graph", str(place.graph), "--base", base, "--offline", "--format", "json")
+def _cached_graph(place: Workspace) -> Path:
+    """A cache that was made when the body of one source file was another."""
+    from ciforge.collect.graph_cache import keep
+    from ciforge.collect.snapshot import take_snapshot
+    from ciforge.collect.workspace import Root
+
+    cache = place.folder / "graph-cache"
+    shutil.rmtree(cache, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="ciforge-bench-") as scratch:
+        earlier = Path(scratch, "workspace")
+        clone = ["git", "clone", "--quiet", "--shared", str(place.path), str(earlier)]
+        subprocess.run(clone, check=True, capture_output=True)
+        source = min(earlier.glob("libs/*/*/src/lib/*.ts"))
+        source.write_text(f"{source.read_text()}\nexport const earlier = 1;\n")
+        root = Root(earlier)
+        note = keep(root, cache, place.graph.read_bytes(), take_snapshot(root, cache), None)
+        if note is not None:
+            raise PlanFailedError(note)
+    return cache
+
+
+def _plan(name: str, place: Workspace, base: str, graph: tuple[str, str]) -> Command:
+    options = (*graph, "--base", base, "--offline", "--format", "json")
     return ciforge(name, place.path, "plan", *options)
 
 

@@ -76,6 +76,9 @@ def plan_lines(results: Sequence[Planned]) -> list[str]:
             )
     lines = ["plan: medians of whole processes, all digests on both sides of the change", ""]
     lines += table(header, rows)
+    for result in results:
+        told = f"to prove that a cached graph holds, at {result.projects:,} projects"
+        lines += ["", f"  {told}: {result.proof:.2f}x a plan with --graph"]
     for change in results[0].runs if results else ():
         lines += _growth([(r.projects, r.runs[change]) for r in results], f" ({change})")
     return lines
