@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ciforge.gitlab_ci.document import Document
+from ciforge.gitlab_ci.durations import seconds
 from ciforge.gitlab_ci.matrix import Instance, instances
 from ciforge.simulate import rules
-from ciforge.simulate.durations import seconds
 from ciforge.simulate.model import EDGES, Event, Job, LeftOut, Pipeline, Status
 from ciforge.simulate.needs import Expanded, needs_of
 from ciforge.simulate.policy import DEFAULT_ONLY, refused_by, specification
@@ -118,9 +118,7 @@ class _Creation:
             needs=needs,
             # With exit codes only some failures are allowed.
             allow_failure=allow_failure is True,
-            start_in=seconds(attributes.get("start_in") or job.get("start_in")) or 0
-            if when == "delayed"
-            else 0,
+            start_in=_delay(attributes, job) if when == "delayed" else 0,
             tags=tuple(expand(str(tag), variables) for tag in job.get("tags") or ()),
             resource_group=expand(str(group), variables) if group else None,
             is_trigger=trigger is not None,
@@ -171,6 +169,10 @@ class _Creation:
         several = self._expanded.get(job.base, ())
         values = next((i.variables for i in several if i.name == job.name), {})
         return needs_of(section, self._expanded, values)
+
+
+def _delay(rule: Mapping[str, Any], job: Mapping[str, Any]) -> float:
+    return seconds(str(rule.get("start_in") or job.get("start_in"))) or 0
 
 
 def _listed(names: list[str]) -> str:

@@ -72,7 +72,7 @@ class Job:
     when: str = "on_success"
     needs: tuple[Need, ...] | None = None
     allow_failure: bool = False
-    start_in: int = 0
+    start_in: float = 0
     tags: tuple[str, ...] = ()
     resource_group: str | None = None
     is_trigger: bool = False

@@ -1,4 +1,4 @@
-"""Durations by name and in words."""
+"""Durations by name."""
 
 from __future__ import annotations
 
