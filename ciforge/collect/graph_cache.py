@@ -145,6 +145,9 @@ def keep(
         return "the graph is not kept: files changed while Nx made it"
     try:
         encoded = msgspec.json.encode(index)
+        if not files.exists(folder):
+            # Within the workspace the cache is no file that somebody forgot to commit.
+            files.write_atomically(folder / ".gitignore", "*\n")
         files.write_atomically(folder / "graph.json", data)
         files.write_atomically(folder / "index.json", encoded)
     except UnicodeEncodeError:

@@ -109,6 +109,13 @@ def test_the_cache_may_lie_in_the_workspace(ask: Asked) -> None:
     ask.cache = ask.repo.path / "graph-cache"
     ask()
     assert ask()[0] == "cache"
+    assert ask.repo.git("status", "--porcelain") == ""
+
+
+def test_a_folder_that_was_there_keeps_its_gitignore(ask: Asked) -> None:
+    ask.cache = ask.repo.path
+    ask()
+    assert (ask.repo.path / ".gitignore").read_text() == FILES[".gitignore"]
 
 
 def test_a_workspace_in_a_folder(ask: Asked, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciforge.workspace import reuse
+from ciforge.workspace.graph_file import parse_nx_json
 
 TYPESCRIPT = frozenset({"@nx/js"})
 VITE = frozenset({"@nx/js", "@nx/vite"})
@@ -127,6 +128,19 @@ def test_an_unknown_plugin_may_read_anything() -> None:
         assert judge({"README.md": "x"}, plugins) == (
             f"README.md changed, and nobody knows what the plugin {plugin} reads"
         )
+
+
+def test_plugins_of_nx_json() -> None:
+    nx_json = b"""{"plugins": ["@nx/js/typescript", {"plugin": "./tools/a.js"}, "@o/plugin/b"]}"""
+    found = reuse.plugin_names(parse_nx_json(nx_json).plugins)
+    assert found == {"@nx/js", "./tools/a.js", "@o/plugin"}
+
+
+def test_extensions_that_a_plugin_is_told() -> None:
+    files = {**FILES, "nx.json": """{"plugins": [{"options": {"extensions": ["md"]}}]}"""}
+    assert judge({"docs/new.md": ""}, files=files) == (
+        "docs/new.md was added, and nx.json names files of its kind"
+    )
 
 
 def test_a_dockerfile_shapes_where_a_plugin_looks_for_it() -> None:

@@ -81,7 +81,13 @@ def _of_file(path: str, then: Tree, now: Now, loaded: Loaded) -> str | None:
     if any(path == link or path.startswith(f"{link}/") for link in now.links):
         return f"{path} {what}, and a link leads to it"
     if what != "changed":
-        return None if may_come_and_go(path, now.plugins) else f"{path} {what}"
+        if not may_come_and_go(path, now.plugins):
+            return f"{path} {what}"
+        # Extensions that a plugin is told to look for, as @nx/eslint can be.
+        told = b'"%s"' % path.rpartition(".")[2].encode("utf-8", "surrogateescape")
+        if told in (now.read("nx.json") or b""):
+            return f"{path} {what}, and nx.json names files of its kind"
+        return None
     if ":" in then.files[path] or ":" in now.files[path]:
         return f"{path} changed, and it is no regular file"
     kind = kind_of(path, now.plugins)

@@ -104,7 +104,9 @@ def is_config_code(path: str) -> bool:
 
 
 def plugin_names(plugins: Iterable[str | NxPlugin]) -> frozenset[str]:
-    return frozenset(map(plugin_name, plugins))
+    """Packages, and local plugins by their paths."""
+    paths = (plugin if isinstance(plugin, str) else plugin.plugin for plugin in plugins)
+    return frozenset(p if p.startswith((".", "/")) else plugin_name(p) for p in paths)
 
 
 def unknown_plugin(plugins: frozenset[str]) -> str | None:
