@@ -309,6 +309,7 @@ def record(
     fields: Mapping[str, Check],
     *,
     required: Collection[str] = (),
+    named: Collection[str] = (),
     not_together: Sequence[Collection[str]] = (),
     exactly_one: Collection[str] = (),
     also: Check = anything,
@@ -316,9 +317,9 @@ def record(
 ) -> Check:
     """A mapping of known keywords.
 
-    `required` ones must have a value; of each `not_together` only one may be named, of
-    `exactly_one` just one; `also` looks at the whole; `paid` are keywords of paid tiers, unknown
-    to GitLab Free.
+    `required` ones must have a value, `named` ones must stand there; of each `not_together` only
+    one may be named, of `exactly_one` just one; `also` looks at the whole; `paid` are keywords of
+    paid tiers, unknown to GitLab Free.
     """
 
     def check(value: Any, spot: Spot) -> None:
@@ -326,14 +327,14 @@ def record(
             mapping(value, spot)
             return
         _unknown_keys(value, fields, paid, spot)
-        for key in required:
-            if value.get(key) is None:
+        for key in (*required, *named):
+            if value.get(key) is None and (key in required or key not in value):
                 at = value.where(key)
                 spot.inside(key, at).report("missing", "can't be blank", f"write `{key}`")
         for keys in not_together:
-            if len(named := [key for key in keys if key in value]) > 1:
-                words = ", ".join(named)
-                spot._replace(at=value.where(named[1])).report(
+            if len(both_named := [key for key in keys if key in value]) > 1:
+                words = ", ".join(both_named)
+                spot._replace(at=value.where(both_named[1])).report(
                     "exclusive-keys", f"these keys cannot be used together: {words}", "keep one"
                 )
         if exactly_one and sum(key in value for key in exactly_one) != 1:
@@ -358,4 +359,6 @@ def _unknown_keys(
         hint = _near(key, fields) or f"allowed are {', '.join(sorted(fields))}"
         if key in paid:
             hint = "only GitLab Premium or Ultimate knows it"
-        spot._replace(at=value.where(key)).report("unknown-key", f"contains an unknown key: {key}", hint)
+        spot._replace(at=value.where(key)).report(
+            "unknown-key", f"contains an unknown key: {key}", hint
+        )

@@ -233,13 +233,7 @@ def _matrix_size(value: Any, spot: Spot) -> None:
 
 
 _matrix = both(expect(is_list_of(is_map), "an array of hashes"), each(_matrix_row), _matrix_size)
-matrix_parallel = record({"matrix": _matrix})
-
-
-def _needs_matrix(value: Map, spot: Spot) -> None:
-    if "matrix" not in value:
-        spot.report("missing", "misses the required key: matrix", "write `matrix:` with its rows")
-    matrix_parallel(value, spot)
+_matrix_parallel = record({"matrix": _matrix}, named=["matrix"])
 
 
 def _cannot_count(_value: Any, spot: Spot) -> None:
@@ -255,7 +249,7 @@ def parallel(*, counted: bool) -> Check:
     return by_type(
         "an integer or a hash",
         (is_number, number(1, MAX_PARALLEL) if counted else _cannot_count),
-        (is_map, _needs_matrix),
+        (is_map, _matrix_parallel),
     )
 
 

@@ -80,7 +80,7 @@ exists = by_type(
         is_map,
         record(
             {"paths": _paths, "project": string, "ref": string},
-            required=["paths"],
+            named=["paths"],
             also=_known_project,
         ),
     ),
