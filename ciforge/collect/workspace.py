@@ -187,7 +187,12 @@ def _workspaces_below(directory: Path, depth: int = 3) -> Iterator[Path]:
 
 
 def find_config(directory: Path) -> Path | None:
-    """ciforge.yaml of `directory` or the nearest folder above it, up to the repository's root."""
+    """ciforge.yaml of `directory` or the nearest folder above it, up to the repository's root.
+
+    CIFORGE_CONFIG names another file, whatever it is called.
+    """
+    if named := os.environ.get("CIFORGE_CONFIG"):
+        return Path(named).absolute()
     for folder in (directory, *directory.parents):
         for name in CONFIG_NAMES:
             # Also one that can't be read: it must not count as absent.

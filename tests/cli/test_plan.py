@@ -267,3 +267,15 @@ def test_a_saved_graph_is_the_graph_and_no_change_of_the_plan(
     assert saved.read_bytes() == (example.path / "project-graph.json").read_bytes()
     saved.unlink()
     assert ciforge("plan", "--offline", "--format", "json") == with_it
+
+
+def test_another_configuration_by_its_name(
+    example: Repo, ciforge: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = example.path / "ci/shop.yml"
+    other.parent.mkdir()
+    other.write_text("workspace: ..\nenvironments: {moon: {}}\n")
+    monkeypatch.setenv("CIFORGE_CONFIG", str(other))
+    assert [deploy["environment"] for deploy in plan_of(ciforge)["deploys"]] == ["moon"]
+    other.unlink()
+    ciforge("plan", code=2)

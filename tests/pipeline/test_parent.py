@@ -1,0 +1,101 @@
+"""The parent pipeline that users include, and ciforge's own use of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ciforge.collect.ci_files import CiFiles
+from ciforge.lint import lint
+from tests.e2e.workspace import job_environment
+from tests.example import REPOSITORY, copy_example
+from tests.infra import ci_local
+
+PARENT = REPOSITORY / "pipelines/ciforge.gitlab-ci.yml"
+COMPONENT = REPOSITORY / "templates/ciforge.yml"
+FILES = CiFiles.around(REPOSITORY / ".gitlab-ci.yml", REPOSITORY)
+
+
+def including(inputs: dict[str, Any], more: str = "") -> str:
+    include = [{"local": "pipelines/ciforge.gitlab-ci.yml", "inputs": inputs}]
+    return yaml.safe_dump({"include": include}) + more
+
+
+def test_the_component_is_the_same_file() -> None:
+    # GitLab does not follow links in a repository everywhere, so it is a copy.
+    assert COMPONENT.read_bytes() == PARENT.read_bytes()
+
+
+def test_gitlab_takes_ciforges_own_pipeline() -> None:
+    name = ".gitlab-ci.yml"
+    assert lint(name, (REPOSITORY / name).read_text(), FILES) == []
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"tags": ["linux", "docker"], "workspace": "apps/shop", "depth": 50},
+        {"strategy": "depend", "graph": "graph.json", "config": "ci/ciforge.yaml"},
+        {"plan-stage": "build", "trigger-stage": "deploy", "image": "ciforge:1"},
+        {"fetch-flags": "--prune --quiet --filter=blob:none", "install": "pnpm install"},
+    ],
+)
+def test_gitlab_takes_it_with_inputs(inputs: dict[str, Any]) -> None:
+    assert lint("ci.yml", including(inputs), FILES) == []
+    snippet = "- local: pipelines/workflow.gitlab-ci.yml\n"
+    assert lint("ci.yml", including(inputs) + snippet, FILES) == []
+
+
+@pytest.mark.parametrize("inputs", [{"strategy": "none"}, {"depth": "deep"}, {"tag": []}])
+def test_gitlab_refuses_wrong_inputs(inputs: dict[str, Any]) -> None:
+    assert lint("ci.yml", including(inputs), FILES)
+
+
+def test_every_input_is_used_and_every_use_is_declared() -> None:
+    header, _, body = PARENT.read_text().partition("\n---\n")
+    declared = set(yaml.safe_load(header)["spec"]["inputs"])
+    assert declared == set(re.findall(r"\$\[\[ inputs\.([a-z-]+) \]\]", body))
+
+
+def test_only_the_child_is_an_artifact() -> None:
+    body = PARENT.read_text().partition("\n---\n")[2]
+    assert yaml.safe_load(re.sub(r"\$\[\[.*?\]\]", "x", body))["ciforge-plan"]["artifacts"][
+        "paths"
+    ] == ["child.yml"]
+
+
+@pytest.mark.docker
+def test_a_runner_executes_the_parent_and_its_child(tmp_path: Path) -> None:
+    repo = copy_example(tmp_path / "all-erp")
+    repo.git("init", "--quiet", "--bare", "--initial-branch=main", str(tmp_path / "origin.git"))
+    repo.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    # gitlab-ci-local takes no empty list of tags, and ignores the others.
+    inputs = {"graph": "project-graph.json", "strategy": "depend", "tags": ["any"]}
+    repo.commit(
+        files={
+            ".gitlab-ci.yml": including(inputs),
+            "pipelines/ciforge.gitlab-ci.yml": PARENT.read_text(),
+        }
+    )
+    repo.git("push", "--quiet", "origin", "main")
+    before = repo.git("rev-parse", "HEAD")
+    repo.commit(files={"docs/operations.md": "Only words.\n"})
+    repo.git("push", "--quiet", "origin", "main")
+    done = ci_local.run(
+        repo.path,
+        env=job_environment(),
+        variables={"CI_COMMIT_BEFORE_SHA": before},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
+    assert ci_local.outcomes(done.stdout) == {
+        "ciforge-plan": "PASS",
+        "ciforge": "PASS",
+        "plan": "PASS",
+    }, done.stdout
+    assert "0 to build" in ci_local.logs(repo.path)["plan"]
