@@ -111,7 +111,7 @@ def _check_input(name: Any, value: Any, at: Position) -> None:
         raise _wrong(f"{where} description must be an alphanumeric string", at)
     if not (value.get("regex") is None or type(value["regex"]) is str):
         raise _wrong(f"{where} regex should be a string", at)
-    if not (kind is None or str(kind) in _TYPES):
+    if "type" in value and str(kind) not in _TYPES:
         known = ", ".join(_TYPES)
         raise _wrong(f"{where} type unknown value: {kind}", at, f"types are {known}")
     _check_options(options, where, at)
