@@ -93,10 +93,12 @@ def _changes(clause: Any, event: Event, variables: Mapping[str, str]) -> bool:
 
 
 def _exists(clause: Any, event: Event, variables: Mapping[str, str]) -> bool:
-    globs = [expand(str(glob), variables) for glob in _globs(clause)]
+    written = [str(glob) for glob in _globs(clause)]
     files = event.files
-    if all("/" not in glob and "**" not in glob for glob in globs):
+    # GitLab looks at what is written: `$FILE` finds nothing in a folder, whatever it stands for.
+    if all("/" not in glob and "**" not in glob for glob in written):
         files = tuple(path for path in files if "/" not in path)
+    globs = [expand(glob, variables) for glob in written]
     return any_matches(globs, files, MAX_EXISTS)
 
 

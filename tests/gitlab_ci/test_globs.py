@@ -24,13 +24,18 @@ from ciforge.gitlab_ci.globs import matches
         ("{apps,libs}/*", "libs/x", "docs/x"),
         ("{a,b{c,d}}", "bd", "b"),
         ("{**/,}x", "a/b/x", "ax"),
-        ("a{b", "a{b", "ab"),
+        (r"a\{b", "a{b", "ab"),
         ("a,b", "a,b", "a"),
         ("x?z", "xyz", "x/z"),
         ("[a-c]x", "bx", "dx"),
         ("[!a-c]x", "dx", "bx"),
         ("[^a]x", "bx", "ax"),
-        ("[a", "[a", "a"),
+        ("[b-a]", "a", "c"),
+        ("[!]", "a", "/"),
+        ("[a/]b", "ab", "/b"),
+        ("{a,[x]}", "x", "[x]"),
+        ("a\\", "a", "a\\"),
+        ("**/**/x", "x", "y"),
         (r"\*", "*", "x"),
         ("a.b", "a.b", "axb"),
         ("a\nb", "a\nb", "ab"),
@@ -39,6 +44,15 @@ from ciforge.gitlab_ci.globs import matches
 def test_matches(glob: str, yes: str, no: str) -> None:
     assert not matches(glob, no)
     assert matches(glob, yes)
+
+
+@pytest.mark.parametrize("glob", ["a{b", "[a", "[]", "[", "{", "[]a]", "{a,b", "{a}{"])
+def test_what_is_not_closed_matches_nothing(glob: str) -> None:
+    assert not any(matches(glob, path) for path in ("a", "b", "ab", "]", glob, ""))
+
+
+def test_braces_that_make_millions_of_patterns_end() -> None:
+    assert matches("{a,b}" * 40, "a" * 40)
 
 
 _GLOBS = st.text(alphabet="ab/*?[]{},!^-\\.", max_size=12)
@@ -51,6 +65,6 @@ def test_any_glob_is_read(glob: str, path: str) -> None:
 
 
 @settings(max_examples=60)
-@given(st.text(alphabet="ab/.{-é", max_size=8))
+@given(st.text(alphabet="ab/.{,-é", max_size=8))
 def test_a_path_matches_itself(path: str) -> None:
     assert matches(path.replace("{", r"\{"), path)

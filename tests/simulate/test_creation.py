@@ -99,10 +99,13 @@ def test_changes(clause: str, changed: tuple[str, ...] | None, there: bool) -> N
         ("['**/*.py']", True),
         ("{paths: [apps/api/main.py]}", True),
         ("[apps]", False),
+        ("['$DIR/api/*']", True),
+        ("[$DEEP]", False),
     ],
 )
 def test_exists(clause: str, there: bool) -> None:
-    text = one_job(f"rules: [{{exists: {clause}}}]")
+    text = "variables: {DIR: apps, DEEP: apps/api/main.py}\n"
+    text += one_job(f"rules: [{{exists: {clause}}}]")
     files = ("Dockerfile", "apps/api/main.py")
     assert bool(made(text, files=files).jobs) is there
 
