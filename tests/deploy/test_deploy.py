@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
+from ciforge.plan.encode import decode_plan
 from tests.deploy.ground import Ground, Shop, kill_all
+from tests.gate import chain
 from tests.gate.chain import sha
 from tests.infra import k8s_cluster, k8s_node, registry
 
@@ -387,3 +390,49 @@ def test_helm_is_missing(ground: Ground, tmp_path: Path) -> None:
     done = one.deploy(PATH="/nonexistent")
     assert done.returncode == 3
     assert "helm was not found" in done.stderr
+
+
+# -- releases beside each other ------------------------------------------------------------
+
+
+def test_a_merge_request_has_a_release_of_its_own_until_it_is_removed(
+    ground: Ground, shop: Callable[..., Shop]
+) -> None:
+    one = shop()
+    images = _images(ground)
+    one.write(images)
+    reviewed = decode_plan((one.folder / "plan.json").read_bytes(), "plan.json")
+    deploys = [msgspec.structs.replace(d, review=True) for d in reviewed.deploys]
+    host = ground.login.address
+    chain.write(
+        one.folder,
+        msgspec.structs.replace(reviewed, deploys=deploys),
+        [chain.image(name, digest, host) for name, digest in images.items()],
+    )
+    assert "has a release for each merge request" in one.deploy().stderr
+    done = one.deploy("--instance", "review-7-ab12cd")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert one.report["release"] == "all-erp-review-7-ab12cd"
+    assert len(one.pods()) == 2
+
+    def remove(*arguments: str) -> str:
+        command = [sys.executable, "-m", "ciforge", "deploy", "staging", "--uninstall"]
+        done = subprocess.run(
+            [*command, "--instance", "review-7-ab12cd", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=one.folder,
+            env=ground.environment(one.folder),
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "would remove: staging (release all-erp-review-7-ab12cd)" in remove("--dry-run")
+    assert len(one.pods()) == 2
+    # Weeks later, when no file of the pipeline is left.
+    (one.folder / "plan.json").unlink()
+    named = ("--release", "all-erp", "--namespace", one.namespace)
+    assert "removed: staging" in remove(*named)
+    one.wait(lambda: not one.pods())
+    assert "nothing to do" in remove(*named)
