@@ -1064,7 +1064,7 @@ def test_no_nx(workspace: Workspace, unchanged: Look) -> None:
         refused(said, "the workspace's own Nx is not installed", code=3, hint="--graph FILE")
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+@pytest.mark.node
 def test_only_the_wrapper(workspace: Workspace) -> None:
     """A workspace of another language has Nx behind `.nx/nxw.js` alone."""
     workspace.write(
