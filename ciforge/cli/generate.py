@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             hint="mend ciforge.yaml, or the hand that edited the plan; then make it anew: "
             "ciforge plan",
         ) from error
-    _check(content, plan)
+    _check(content, plan, arguments.directory)
     if arguments.output is None:
         print_bytes(content)
     else:
@@ -93,11 +93,13 @@ def _read(path: Path, hint: str) -> bytes:
     return content
 
 
-def _check(content: bytes, plan: Plan) -> None:
+def _check(content: bytes, plan: Plan, directory: Path) -> None:
     """Raises InputError when GitLab would refuse it for the user's words, BugError for ours."""
+    from ciforge.collect.ci_files import CiFiles
     from ciforge.pipeline.verify import blame, findings
 
-    found = findings(content)
+    here = CiFiles.around(directory / "child.yml", None)
+    found = findings(content, here)
     if not found:
         return
     first = found[0]
