@@ -84,7 +84,7 @@ class _Creation:
     def _job(self, base: str, job: Mapping[str, Any], stage: str, instance: Instance) -> Job | None:
         own = {**declared(job.get("variables")), **instance.variables}
         written = {**inherited(self._root, job.get("inherit")), **own}
-        variables = visible(self._event.variables, written)
+        variables = self._seen(base, stage, instance, written)
         when = str(job.get("when") or "on_success")
         allow_failure = job.get("allow_failure")
         if allow_failure is None:
@@ -126,6 +126,17 @@ class _Creation:
             variables=written,
             rule=why,
         )
+
+    def _seen(
+        self, base: str, stage: str, instance: Instance, written: Mapping[str, str]
+    ) -> dict[str, str]:
+        """The variables that the rules of one job see; GitLab's own of a job come first."""
+        own = {"CI_JOB_NAME": instance.name, "CI_JOB_STAGE": stage}
+        several = self._expanded.get(base)
+        if several:
+            own["CI_NODE_INDEX"] = str(several.index(instance) + 1)
+            own["CI_NODE_TOTAL"] = str(len(several))
+        return own | visible(self._event.variables, written)
 
     def _policy(self, job: Mapping[str, Any], variables: Mapping[str, str]) -> str | None:
         """Why `only` and `except` refuse a job. Rules of any kind switch their defaults off."""

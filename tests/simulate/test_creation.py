@@ -190,6 +190,11 @@ def test_given_variables_win_over_the_file_and_the_file_over_gitlab() -> None:
     assert names(made(text)) == []
 
 
+def test_gitlabs_own_variables_of_a_job() -> None:
+    text = one_job("parallel: 3, rules: [{if: $CI_JOB_NAME =~ /2.3/}, {if: $CI_NODE_INDEX == '3'}]")
+    assert names(made(text)) == ["job 2/3", "job 3/3"]
+
+
 def test_values_are_compared_as_they_are_written() -> None:
     text = "variables: {A: x, B: $A}\n" + one_job("rules: [{if: $B == '$A'}]")
     assert names(made(text)) == ["job"]
