@@ -32,7 +32,8 @@ examples:
   ciforge simulate child.yml --var CI_COMMIT_TAG=v1.2.3 --format json
   ciforge simulate child.yml --as push_main --durations jobs.json --html pipeline.html
 
---as sets these variables, and --var adds to them or replaces them:
+--as sets these variables, and --var adds to them or replaces them; CI_COMMIT_REF_NAME follows
+from branch or tag, and CI_DEFAULT_BRANCH is main:
 """ + "".join(
     f"  {name:12} {' '.join(f'{k}={v}' for k, v in variables.items())}\n"
     for name, variables in PRESETS.items()
@@ -52,10 +53,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--changed",
         metavar="FILE",
-        nargs="+",
+        nargs="*",
         action="extend",
-        help="files that changed, for rules:changes; default: GitLab can't know (a tag, a "
-        "schedule), so every `changes` is true",
+        help="files that changed, for rules:changes (after FILE); default: GitLab can't know, as "
+        "for a tag or a schedule, and every `changes` is true",
     )
     parser.add_argument(
         "--no-cluster", action="store_true", help="only:kubernetes finds no cluster connected"

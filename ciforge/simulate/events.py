@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-_BRANCH = {"CI_COMMIT_BRANCH": "main", "CI_COMMIT_REF_NAME": "main"}
-_TAG = {"CI_COMMIT_TAG": "v1.2.3", "CI_COMMIT_REF_NAME": "v1.2.3"}
+_MAIN = {"CI_COMMIT_BRANCH": "main"}
 _MERGE_REQUEST = {"CI_MERGE_REQUEST_IID": "1", "CI_COMMIT_REF_NAME": "feature"}
 
 PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "push_main": {"CI_PIPELINE_SOURCE": "push", **_BRANCH},
-        "push_branch": {
-            "CI_PIPELINE_SOURCE": "push",
-            "CI_COMMIT_BRANCH": "feature",
-            "CI_COMMIT_REF_NAME": "feature",
-        },
+        "push_main": {"CI_PIPELINE_SOURCE": "push", **_MAIN},
+        "push_branch": {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "feature"},
         "mr": {"CI_PIPELINE_SOURCE": "merge_request_event", **_MERGE_REQUEST},
         "mr_child": {"CI_PIPELINE_SOURCE": "parent_pipeline", **_MERGE_REQUEST},
-        "main_child": {"CI_PIPELINE_SOURCE": "parent_pipeline", **_BRANCH},
-        "tag": {"CI_PIPELINE_SOURCE": "push", **_TAG},
-        "schedule": {"CI_PIPELINE_SOURCE": "schedule", **_BRANCH},
-        "web": {"CI_PIPELINE_SOURCE": "web", **_BRANCH},
+        "main_child": {"CI_PIPELINE_SOURCE": "parent_pipeline", **_MAIN},
+        "tag": {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1.2.3"},
+        "schedule": {"CI_PIPELINE_SOURCE": "schedule", **_MAIN},
+        "web": {"CI_PIPELINE_SOURCE": "web", **_MAIN},
     }
 )
 """Names for `--as`; the main branch is called main, a merge request comes from feature."""

@@ -60,7 +60,12 @@ def test_json_has_the_same_and_no_value_of_the_users_variables(file: Path) -> No
     )
     answer = said.json
     assert "s3cr3t" not in said.out
-    assert answer["event"]["variables"]["CI_COMMIT_TAG"] == "v9"
+    assert answer["event"]["variables"] == {
+        "CI_COMMIT_REF_NAME": "v9",
+        "CI_COMMIT_TAG": "v9",
+        "CI_DEFAULT_BRANCH": "main",
+        "CI_PIPELINE_SOURCE": "push",
+    }
     assert answer["event"]["own_variables"] == ["TOKEN"]
     assert answer["event"]["changed"] == ["a.py", "b.py"]
     assert (answer["status"], answer["runners"], answer["gpu_runners"]) == ("created", 1, 2)
@@ -99,6 +104,14 @@ def test_the_child_of_a_merge_request_without_workflow_rules(file: Path) -> None
     assert (
         "no rules: by default only for branches and tags, and this is a merge request" in said.out
     )
+
+
+def test_nothing_changed_is_not_the_same_as_not_knowing(file: Path) -> None:
+    file.write_text("a: {script: [x], rules: [{changes: ['**/*']}]}\n")
+    asked = ("simulate", file.name, "--as", "push_main")
+    assert ciforge(*asked).code == 0
+    assert ciforge(*asked, "--changed").code == 1
+    assert ciforge(*asked, "--changed", "x").code == 0
 
 
 def test_local_includes_and_existing_files(file: Path) -> None:
