@@ -15,6 +15,7 @@ MAX_TIMEOUT = 2629746
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 _CLOCK = re.compile(r"[0-9]*\.?[0-9]+(:[0-9]*\.?[0-9]+)+")
 _CLOCK_UNITS = (1, MINUTE, HOUR, DAY, 30 * DAY, 365 * DAY)
+_LONGEST = 500  # characters; the patterns here take their square in time
 _JOIN = frozenset({"and", "with", "plus"})
 _UNITS = {
     word: seconds
@@ -64,9 +65,14 @@ _TENS = {
     )
 }
 
+_WRITTEN_TENS = frozenset(str(number) for number in _TENS.values())
+_WRITTEN_DIGITS = frozenset(str(number) for number in _DIGITS.values())
+
 
 def seconds(text: str) -> float | None:
     """How long `text` says, or None when it says nothing that GitLab understands, or zero."""
+    if len(text) > _LONGEST:
+        return None
     words = _words_to_numbers(text.lower())
     if _CLOCK.search(words.replace(" ", "")):
         return _clock(words.replace(" ", ""))
@@ -107,7 +113,7 @@ def _words_to_numbers(text: str) -> str:
     result: list[str] = []
     for word in re.split(r"[\s-]+", text) if re.search(r"[a-z]-[a-z]", text) else text.split():
         if word in _DIGITS:
-            if result and result[-1].isdigit() and int(result[-1]) in _TENS.values():
+            if result and result[-1] in _WRITTEN_TENS:
                 result[-1] = str(int(result[-1]) + _DIGITS[word])
             else:
                 result.append(str(_DIGITS[word]))
@@ -115,8 +121,8 @@ def _words_to_numbers(text: str) -> str:
             result.append(str(_TENS[word]))
         elif word in ("a", "an"):
             result.append("1")
-        elif word == "hundred" and result and result[-1].isdigit():
-            result[-1] = str(int(result[-1]) * 100)
+        elif word == "hundred" and result and result[-1] in _WRITTEN_DIGITS:
+            result[-1] += "00"
         else:
             result.append(word)
     return " ".join(result)

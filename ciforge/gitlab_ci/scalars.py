@@ -38,6 +38,7 @@ _INTEGER = re.compile(
     r"|[-+]?(?:0|[1-9](?:[0-9]|,[0-9]|_[0-9])*)$"
     r"|[-+]?0x[_,]*[0-9a-fA-F][0-9a-fA-F_,]*$"
 )
+_LONGEST_NUMBER = 4000
 _WORDS: dict[str, bool | None] = {
     "~": None,
     "null": None,
@@ -79,6 +80,8 @@ def _special(text: str) -> Any:
         return float("nan")
     if text[0] == ":" and len(text) > 1:
         return Symbol(text[2:-1] if text[1] in "\"'" else text[1:])
+    if len(text) > _LONGEST_NUMBER:
+        return text  # Python refuses to convert what no pipeline means
     if _SEXAGESIMAL.match(text):
         parts = [int(part.replace("_", "")) for part in text.split(":")]
         return sum(part * 60 ** abs(index - 2) for index, part in enumerate(parts))
@@ -109,8 +112,6 @@ def _integer(text: str) -> int | str:
         digits, base = digits[2:], 16
     elif len(digits) > 1 and digits.startswith("0"):
         base = 8
-    if base == 10 and len(digits) > 4000:
-        return text  # Python refuses to convert what no pipeline means
     try:
         return sign * int(digits, base)
     except ValueError:

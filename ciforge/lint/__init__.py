@@ -30,6 +30,9 @@ def lint(name: str, text: str, files: Files | None = None) -> list[Finding]:
     except Refused as error:
         at = error.position
         return [Finding(at.file, at.line, error.job, error.rule, error.message, error.hint)]
+    except RecursionError:
+        message = "includes or references lead into each other too often"
+        return [Finding(name, 1, None, "too-deep", message, "nest fewer of them")]
     check_keywords(document.root, findings)
     if not findings:
         Relations(document, findings).check()

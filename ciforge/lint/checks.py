@@ -16,6 +16,7 @@ from ciforge.gitlab_ci.expressions import ExpressionError, parse, pattern
 from ciforge.gitlab_ci.nodes import Map, Position, Seq
 from ciforge.lint.finding import Finding
 
+_LONGEST_WORD = 60
 MAX_NESTING = 10
 """Levels of lists in scripts, stages and rules."""
 
@@ -145,7 +146,7 @@ def many_of(allowed: Collection[str]) -> Check:
 
 
 def _near(word: Any, allowed: Collection[str]) -> str:
-    near = difflib.get_close_matches(str(word), allowed, n=1)
+    near = difflib.get_close_matches(str(word)[:_LONGEST_WORD], allowed, n=1)
     return f"did you mean {near[0]}?" if near else ""
 
 
@@ -178,11 +179,14 @@ def matching(regex: str, message: str) -> Check:
     return check
 
 
+_DIGITS = re.compile(r"[+-]?[0-9]{1,9}")
+
+
 def number(least: int, most: int) -> Check:
     """A whole number; a string of digits counts, as in GitLab."""
 
     def check(value: Any, spot: Spot) -> None:
-        is_whole = is_integer(value) or (is_string(value) and re.fullmatch(r"[+-]?\d+", value))
+        is_whole = is_integer(value) or (is_string(value) and _DIGITS.fullmatch(value))
         if not is_whole:
             spot.report("wrong-type", "must be an integer", f"write a number, {least} to {most}")
         elif not least <= int(value) <= most:

@@ -165,8 +165,10 @@ class Relations:
             yield from (Need(full, False, at) for full in self._expand_name(item))
             return
         word, optional = str(item["job"]), item.get("optional") is True
-        if word in self._instances and isinstance(item.get("parallel"), Map):
-            chosen = instances(word, item["parallel"])
+        needed = self.document.jobs.get(word)
+        is_parallel = needed is not None and needed.get("parallel") is not None
+        if is_parallel and isinstance(item.get("parallel"), Map):
+            chosen = self._expanded(word, item)
             yield from (Need(instance.name, optional, at) for instance in chosen)
             return
         yield from (Need(full, optional, at) for full in self._expand_name(word))

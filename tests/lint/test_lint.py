@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ciforge.lint import Finding, lint
@@ -215,3 +217,37 @@ def test_what_only_gitlab_can_include_may_hold_every_name() -> None:
     text = "include: {template: Go.gitlab-ci.yml}\nj: {script: x, stage: q, needs: [unit]}"
     assert rules(text) == []
     assert rules(text.replace("{template: Go.gitlab-ci.yml}", "[]")) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"j: {{script: x, timeout: '{'9' * 5000} one'}}",
+        "j: {script: x, timeout: '² one hour'}",
+        f"j: {{script: x, retry: {{max: '{'9' * 5000}'}}}}",
+        f"j: {{script: x, retry: {'9' * 5000}}}",
+        f"j: {{script: x, retry: {'9' * 5000}:30}}",
+        f"j: {{script: x, parallel: {'9' * 3000}}}",
+        "".join(f".r{i}: {{k: !reference [.r{i + 1}, k]}}\n" for i in range(2000))
+        + "j: {script: x}",
+        "j: {script: x}\n" + "a: " + "[" * 3000,
+    ],
+)
+def test_what_is_far_too_much_is_a_finding_too(text: str) -> None:
+    assert found(text) != []
+
+
+def test_a_need_of_chosen_instances_of_a_job_without_parallel_is_the_job() -> None:
+    chosen = "needs: [{job: a, parallel: {matrix: [{A: x}]}}]"
+    assert rules(f"a: {{script: x}}\nj: {{script: x, {chosen}}}") == []
+
+
+def test_a_thousand_jobs_take_less_than_two_seconds() -> None:
+    jobs = "".join(
+        f"b{i}: {{stage: a, script: [x], rules: [{{if: '$A =~ /^v{i}/'}}], tags: [t]}}\n"
+        f"j{i}: {{stage: b, script: [x], needs: [b{i}], variables: {{A: $B, C: d}}}}\n"
+        for i in range(500)
+    )
+    started = time.process_time()
+    assert rules(f"stages: [a, b]\n{jobs}") == []
+    assert time.process_time() - started < 2
