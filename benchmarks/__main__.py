@@ -15,16 +15,18 @@ from benchmarks import nx
 from benchmarks.affected import Affected, AnswersDifferError, measure_affected
 from benchmarks.cache import cache_folder
 from benchmarks.measure import CommandFailedError
+from benchmarks.pipeline import Generated, measure_pipeline
 from benchmarks.plan import PlanFailedError, Planned, measure_plan
 from benchmarks.program import Startup, measure_startup
 from benchmarks.shape import AREA
 from benchmarks.stations import BuildDiffersError, NoEngineError, Stations, measure_stations
-from benchmarks.table import affected_lines, plan_lines, stations_lines
+from benchmarks.table import affected_lines, pipeline_lines, plan_lines, stations_lines
 
 _SIZES = (100, 1_000, 5_000, 10_000)
 _QUICK_SIZES = (100, 1_000)
 _PLAN_SIZES = (1_000, 2_000)
-_WHAT = ("affected", "plan", "stations", "all")
+_PIPELINE_SIZES = (1_000, 5_000)
+_WHAT = ("affected", "plan", "pipeline", "stations", "all")
 _FAILURES = (
     AnswersDifferError,
     BuildDiffersError,
@@ -45,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     affected: list[Affected] = []
     plans: list[Planned] = []
     startup: Startup | None = None
+    pipelines: list[Generated] = []
     stations: Stations | None = None
     compared = None
     code = 0
@@ -61,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             for size in plan_sizes:
                 _say(f"plan, {size:,} projects")
                 plans.append(measure_plan(size, rounds))
+        if what in ("pipeline", "all"):
+            for size in _PIPELINE_SIZES[:1] if arguments.quick else _PIPELINE_SIZES:
+                _say(f"pipeline, {size:,} affected services")
+                pipelines += measure_pipeline(size, rounds)
         if what in ("stations", "all"):
             _say("stations")
             stations = _stations(rounds)
@@ -77,6 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("", *affected_lines(affected), sep="\n")
     if plans:
         print("", *plan_lines(plans), sep="\n")
+    if pipelines:
+        print("", *pipeline_lines(pipelines), sep="\n")
     if stations:
         print("", *stations_lines(stations), sep="\n")
     if arguments.json:
@@ -90,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "startup": startup.as_json() if startup else None,
             "affected": [result.as_json() for result in affected],
             "plan": [result.as_json() for result in plans],
+            "pipeline": [result.as_json() for result in pipelines],
             "stations": stations.as_json() if stations else None,
         }
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.affected import NX, NX_PLAIN, OURS, OURS_DATA, Affected
 from benchmarks.measure import Runs, ratio
+from benchmarks.pipeline import Generated
 from benchmarks.plan import Planned
 from benchmarks.smoke import BUDGET_SECONDS, BUDGET_SHARE, Smokes
 from benchmarks.stations import (
@@ -82,6 +83,28 @@ def plan_lines(results: Sequence[Planned]) -> list[str]:
     for change in results[0].runs if results else ():
         lines += _growth([(r.projects, r.runs[change]) for r in results], f" ({change})")
     return lines
+
+
+def pipeline_lines(results: Sequence[Generated]) -> list[str]:
+    header = ("services", "build jobs", "bytes", "command", "time", "CPU", "budget", "MiB")
+    rows = []
+    for result in results:
+        for name, runs in result.runs.items():
+            budget = result.budgets[name]
+            rows.append(
+                [
+                    f"{result.services:,}",
+                    result.jobs,
+                    f"{result.size:,}",
+                    name,
+                    _seconds(runs),
+                    f"{runs.cpu:.2f} s",
+                    f"{budget:.1f} s {'met' if runs.median <= budget else 'over'}",
+                    f"{runs.peak_mib:.0f}",
+                ]
+            )
+    told = "pipeline: medians of whole processes, every service affected, the graph handed over"
+    return [told, "", *table(header, rows)]
 
 
 def stations_lines(result: Stations) -> list[str]:

@@ -25,6 +25,9 @@ examples:
   ciforge generate --plan plan.json            look at it, without a graph
 """
 
+# What GitLab holds of one file in memory; an artifact may have 5 MB, its archive included.
+_LIMIT = 2 * 1024 * 1024
+
 
 class BugError(CiforgeError):
     """What was generated is wrong, and no word of the user's is to blame."""
@@ -76,6 +79,11 @@ def run(arguments: argparse.Namespace) -> int:
             hint="mend ciforge.yaml, or the hand that edited the plan; then make it anew: "
             "ciforge plan",
         ) from error
+    if len(content) > _LIMIT:
+        raise InputError(
+            f"the child pipeline has {len(content):,} bytes, and GitLab reads {_LIMIT:,}",
+            hint="leave --graph out: the build jobs then ask Nx, whose packages they need",
+        )
     _check(content, plan, arguments.directory)
     if arguments.output is None:
         print_bytes(content)

@@ -36,7 +36,7 @@ def build_jobs(plan: Plan, has_graph: bool, most: int) -> Builds:
     names = plan.unseen
     if not names:
         return Builds({"images": _images_job(joined=False, needs=["plan"])}, "images", 1)
-    parts = _parts(plan, len(names), min(most - 1, MAX_PARALLEL))
+    parts = _parts(plan, len(names), most - 1)
     if parts == 1:
         job = _job(plan, has_graph, options="", output="images.json")
         return Builds({"build": job}, "build", 1)
@@ -52,6 +52,7 @@ def build_jobs(plan: Plan, has_graph: bool, most: int) -> Builds:
             for number, name in enumerate(names, 1)
         }
     else:
+        parts = min(parts, MAX_PARALLEL)
         job = _job(
             plan,
             has_graph,

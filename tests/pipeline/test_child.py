@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
+import lzma
 import subprocess
 from typing import Any
 
@@ -87,6 +89,14 @@ def test_a_shell_unpacks_it(tmp_path: Any) -> None:
     assert (tmp_path / "graph.json").read_bytes() == b'{"graph": "$(touch pwned)`"}'
     assert (tmp_path / "plan.json").read_bytes() == encode_plan(FULL)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["graph.json", "plan.json"]
+
+
+def test_much_is_packed_harder(tmp_path: Any) -> None:
+    data = b"".join(hashlib.sha256(b"%d" % i).hexdigest().encode() for i in range(35_000))
+    made = child(FULL, **{"graph.json": data})
+    assert "| xz -d > graph.json" in made["plan"]["script"][0]
+    packed = "".join(made["plan"]["script"][0].splitlines()[1:-1])
+    assert lzma.decompress(base64.b64decode(packed)) == data
 
 
 HOSTILE = st.text(
