@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ciforge.collect.ci_files import CiFiles
     from ciforge.report.simulation import Simulation
 
+_YEAR = 366 * 86400
+
 # What the lint finds and GitLab's parser does not: the pipeline is refused, for some events.
 _LATER = ("too-many-needs", "variables-circle")
 
@@ -228,7 +230,6 @@ def _durations(arguments: argparse.Namespace) -> Mapping[str, float]:
 
 def _durations_of(path: Path) -> Mapping[str, float]:
     import json
-    import math
 
     from ciforge.doors.files import read_bytes
 
@@ -243,8 +244,7 @@ def _durations_of(path: Path) -> Mapping[str, float]:
     if not isinstance(found, dict):
         raise InputError("is no JSON object", where=str(path), hint=f"as {hint}")
     for name, value in found.items():
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _YEAR:
             raise InputError(
                 f"the duration of {name!r} is no number of seconds",
                 where=str(path),

@@ -193,6 +193,8 @@ def test_hostile_names_are_text(file: Path) -> None:
         (["ci.yml", "--root", "nowhere"], ["nowhere", "is no folder"]),
         (["ci.yml", "--durations", "gone.json"], ["gone.json", "no such file"]),
         (["ci.yml", "--durations", "bad.json"], ["bad.json", "'a'"]),
+        (["ci.yml", "--durations", "huge.json"], ["huge.json", "'a'"]),
+        (["ci.yml", "--durations", "nan.json"], ["nan.json", "'a'"]),
         (["ci.yml", "--durations", "list.json"], ["list.json", "no JSON object"]),
         (["ci.yml", "--durations", "ci.yml"], ["ci.yml", "no JSON"]),
         (["ci.yml", "--durations-from", "gitlab"], ["GitLab can't be asked"]),
@@ -205,6 +207,8 @@ def test_mistakes(
     for name in ("CI_SERVER_URL", "CI_PROJECT_ID", "GITLAB_TOKEN", "CIFORGE_GITLAB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     (file.parent / "bad.json").write_text('{"a": "long"}')
+    (file.parent / "huge.json").write_text('{"a": 1%s}' % ("0" * 400))
+    (file.parent / "nan.json").write_text('{"a": NaN}')
     (file.parent / "list.json").write_text("[1]")
     (file.parent / "wrong.yml").write_text("a: {script: [x]}\nb: {script: [x], when: sometimes}\n")
     refused(ciforge("simulate", *arguments), *parts, hint="")

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from ciforge.gitlab_ci.document import Document, resolve
+from ciforge.gitlab_ci.nodes import Refused
 from ciforge.simulate.creation import create
+from ciforge.simulate.durations import Durations
 from ciforge.simulate.events import PRESETS, completed
 from ciforge.simulate.model import Event
+from ciforge.simulate.schedule import Fleet, schedule
 from tests.gitlab_ci.verdicts import Case, cases
 
 TREE = (
@@ -73,3 +76,19 @@ def test_every_recorded_answer(event: str) -> None:
         if answer != expected:
             wrong[name] = (expected, answer)
     assert wrong == {}
+
+
+def test_no_document_is_too_odd_to_be_simulated() -> None:
+    """Also those that GitLab's parser refuses: the lint may let through what it should not."""
+    variables = completed(PRESETS["mr"])
+    simulated = 0
+    for case in cases():
+        try:
+            document = resolve(case.text, case.name, case.files, variables=variables)
+        except Refused:
+            continue
+        pipeline = create(document, Event(variables, changed=("x",), files=TREE))
+        planned = schedule(pipeline.jobs, pipeline.stages, Durations(), Fleet())
+        assert len(planned.slots) == len(pipeline.jobs)
+        simulated += 1
+    assert simulated > 500
