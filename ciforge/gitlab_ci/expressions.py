@@ -25,7 +25,7 @@ _TOKENS = re.compile(
     r"""(?P<space>[ \t\r\n\f\v]+) | (?P<open>\() | (?P<close>\))
     | (?P<input>\$\[\[\s*inputs\.\w+\s*\]\]) | (?P<variable>\$\w+)
     | (?P<string>"[^"\n]*"|'[^'\n]*') | (?P<pattern>/(?:[^/]|\\/)+[^\\]/[ismU]*)
-    | (?P<null>null) | (?P<boolean>\b(?:true|false)\b)
+    | (?P<null>null) | (?P<boolean>(?:true|false)\b)
     | (?P<operator>==|=~|!=|!~|&&|\|\|) | (?P<not>!)""",
     re.VERBOSE | re.ASCII,
 )
