@@ -109,18 +109,6 @@ def holds(expression: Expression, variables: Mapping[str, str]) -> bool:
     return _present(evaluate(expression, variables))
 
 
-def names(expression: Expression) -> frozenset[str]:
-    """The variables that the expression reads."""
-    match expression:
-        case Variable(name):
-            return frozenset([name])
-        case Not(operand):
-            return names(operand)
-        case Operation(_, left, right):
-            return names(left) | names(right)
-    return frozenset()
-
-
 def pattern(text: str) -> Pattern | None:
     """`/…/flags` as a pattern, or None where the text is no valid one."""
     source = text.replace(r"\/", "/")

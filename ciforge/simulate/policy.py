@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ciforge.gitlab_ci.expressions import ExpressionError, holds, parse, pattern
+from ciforge.gitlab_ci.expressions import pattern
 from ciforge.simulate.model import Event
-from ciforge.simulate.rules import MAX_CHANGES, any_matches
+from ciforge.simulate.rules import MAX_CHANGES, any_matches, expression_holds
 
 DEFAULT_ONLY = {"refs": ["branches", "tags"]}
 """Of a job without rules: why it is missing in pipelines of merge requests."""
@@ -57,19 +57,12 @@ def _satisfied(key: str, value: Any, event: Event, variables: Mapping[str, str])
     if key == "refs":
         return any(_ref(ref, event) for ref in values)
     if key == "variables":
-        return any(_expression(text, variables) for text in values)
+        return any(expression_holds(text, variables) for text in values)
     if key == "changes":
         return event.changed is None or any_matches(values, event.changed, MAX_CHANGES)
     if key == "kubernetes":
         return event.has_cluster
     return True
-
-
-def _expression(text: str, variables: Mapping[str, str]) -> bool:
-    try:
-        return holds(parse(text), variables)
-    except ExpressionError:
-        return False
 
 
 def _ref(ref: str, event: Event) -> bool:

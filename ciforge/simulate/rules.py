@@ -78,11 +78,16 @@ def _holds(clause: str, value: Any, event: Event, variables: Mapping[str, str]) 
     return value is None or CLAUSE[clause](value, event, variables)
 
 
-def _if(text: Any, _: Event, variables: Mapping[str, str]) -> bool:
+def expression_holds(text: object, variables: Mapping[str, str]) -> bool:
+    """Whether `text` is true of `variables`; what is no expression is not."""
     try:
         return holds(parse(str(text)), variables)
     except ExpressionError:
         return False
+
+
+def _if(text: Any, _: Event, variables: Mapping[str, str]) -> bool:
+    return expression_holds(text, variables)
 
 
 def _changes(clause: Any, event: Event, variables: Mapping[str, str]) -> bool:

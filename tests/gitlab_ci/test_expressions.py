@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ciforge.gitlab_ci.expressions import ExpressionError, evaluate, holds, names, parse
+from ciforge.gitlab_ci.expressions import ExpressionError, evaluate, holds, parse
 
 VARIABLES = {
     "WORD": "some word",
@@ -143,10 +143,6 @@ def test_a_variable_that_is_no_operand_at_validation_may_be_one_later() -> None:
     expression = parse("$A =~ ($B == 'x')")
     assert evaluate(expression, {}) is False
     assert evaluate(expression, {"A": "y", "B": "x"}) is False
-
-
-def test_names() -> None:
-    assert names(parse("!$A && ($B == 'x' || null =~ $C)")) == {"A", "B", "C"}
 
 
 _WORDS = st.sampled_from(
