@@ -144,7 +144,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _simulate(arguments: argparse.Namespace) -> Simulation:
     from ciforge.collect.ci_files import CiFiles, read_ci_file
     from ciforge.gitlab_ci.document import resolve
-    from ciforge.gitlab_ci.nodes import Refused
     from ciforge.report.simulation import Simulation
     from ciforge.simulate.creation import create
     from ciforge.simulate.durations import Durations
@@ -154,12 +153,8 @@ def _simulate(arguments: argparse.Namespace) -> Simulation:
     variables = _variables(arguments)
     text = read_ci_file(arguments.file)
     files = CiFiles.around(arguments.file, arguments.root)
-    _refuse_invalid(str(arguments.file), text, files)
-    try:
-        document = resolve(text, str(arguments.file), files, variables=variables)
-    except Refused as refused:  # an include that only these variables let in
-        where, hint = str(refused.position), refused.hint
-        raise InputError(refused.message, where=where, hint=hint) from refused
+    _refuse_invalid(str(arguments.file), text, files, variables)
+    document = resolve(text, str(arguments.file), files, variables=variables)
     for name in document.outside:
         warn(f"not read, so its jobs are missing here: {name}", "only GitLab can include it")
     event = Event(
@@ -180,11 +175,11 @@ def _simulate(arguments: argparse.Namespace) -> Simulation:
     return Simulation(str(arguments.file), event, pipeline, planned, fleet)
 
 
-def _refuse_invalid(name: str, text: str, files: CiFiles) -> None:
+def _refuse_invalid(name: str, text: str, files: CiFiles, variables: Mapping[str, str]) -> None:
     """A file that GitLab's parser refuses has no jobs at all."""
     from ciforge.lint import lint
 
-    found = [f for f in lint(name, text, files) if f.rule not in _LATER]
+    found = [f for f in lint(name, text, files, variables=variables) if f.rule not in _LATER]
     if found:
         first, more = found[0], len(found) - 1
         raise InputError(

@@ -6,6 +6,9 @@ then keywords, then what jobs say of each other. So does the lint, with all find
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ciforge.gitlab_ci.document import resolve
 from ciforge.gitlab_ci.include import Files
 from ciforge.gitlab_ci.nodes import Refused
@@ -16,17 +19,23 @@ from ciforge.lint.relations import Relations
 __all__ = ["Finding", "lint"]
 
 
-def lint(name: str, text: str, files: Files | None = None) -> list[Finding]:
+def lint(
+    name: str,
+    text: str,
+    files: Files | None = None,
+    *,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> list[Finding]:
     """The findings of the CI file `name` with this `text`, in the order of its lines.
 
-    `files` holds the local files that it includes. Without findings GitLab (Free, release line
-    18.11, judged without a project's variables) takes it.
+    `files` holds the local files that it includes, `variables` decide `include:rules`. Without
+    findings GitLab (Free, release line 18.11, judged without a project's variables) takes it.
     """
     if not text.strip():
         return [Finding(name, 1, None, "empty", "the file is empty", "write at least one job")]
     findings: list[Finding] = []
     try:
-        document = resolve(text, name, files)
+        document = resolve(text, name, files, variables=variables)
     except Refused as error:
         at = error.position
         return [Finding(at.file, at.line, error.job, error.rule, error.message, error.hint)]

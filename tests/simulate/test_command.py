@@ -126,6 +126,17 @@ def test_local_includes_and_existing_files(file: Path) -> None:
     refused(there, "ci.yml:1", "more.yml", hint="")
 
 
+def test_an_include_that_only_these_variables_let_in(file: Path) -> None:
+    (file.parent / "more.yml").write_text("more: {script: [x], stage: build}\n")
+    file.write_text(
+        "include: [{local: more.yml, rules: [{if: $MORE}]}]\n"
+        "job: {script: [x], rules: [{if: $MORE}], needs: [more]}\n"
+    )
+    asked = ("simulate", file.name, "--as", "push_main")
+    assert ciforge(*asked, "--var", "MORE=1").code == 0
+    refused(ciforge(*asked), "ci.yml:2", "more", hint="")
+
+
 class Page(HTMLParser):
     """What a browser would make of the page."""
 
