@@ -103,7 +103,7 @@ def test_proved(changes: dict[str, str | None]) -> None:
         ("apps/api/src/legacy.ts", "let x;", "what it imports can't be told for certain"),
         ("apps/api/src/new.ts", "", "was added"),
         ("apps/api/src/page.vue", "", "no rule says that it can't shape the graph"),
-        ("apps/api/index.html", None, "was deleted"),
+        ("apps/api/src/page.vue", None, "was deleted"),
         ("config/strict.json", '{"a": 1}', "changed, and tsconfig.base.json may use it"),
         ("apps/api/src/i18n/en.json", "{}", "was added"),
         (".env", "A=1", "was added"),
@@ -122,7 +122,7 @@ def test_without_a_lockfile_nothing_pins_nx() -> None:
 
 
 def test_an_unknown_plugin_may_read_anything() -> None:
-    for plugin in ("./tools/plugin", "@nxlv/python", "@nx/gradle"):
+    for plugin in ("./tools/plugin", "@nxlv/python", "@nx/gradle", "@nx/angular"):
         plugins = frozenset({plugin, "@nx/js"})
         assert judge({}, plugins) is None
         assert judge({"README.md": "x"}, plugins) == (
@@ -136,11 +136,19 @@ def test_plugins_of_nx_json() -> None:
     assert found == {"@nx/js", "./tools/a.js", "@o/plugin"}
 
 
-def test_extensions_that_a_plugin_is_told() -> None:
-    files = {**FILES, "nx.json": """{"plugins": [{"options": {"extensions": ["md"]}}]}"""}
-    assert judge({"docs/new.md": ""}, files=files) == (
-        "docs/new.md was added, and nx.json names files of its kind"
+def test_no_file_comes_or_goes_where_plugins_run_configuration_files() -> None:
+    assert judge({"docs/new.md": ""}, VITE) == "docs/new.md was added"
+    assert judge({"README.md": None}, VITE) == "README.md was deleted"
+    assert judge({"README.md": "# Other"}, VITE) is None
+
+
+def test_json_that_configuration_code_names() -> None:
+    code = "import { join } from 'path';\nexport default join(__dirname, 'src/i18n/de.json');\n"
+    files = {**FILES, "apps/api/vite.config.ts": code}
+    assert judge({"apps/api/src/i18n/de.json": "{}"}, VITE, files) == (
+        "apps/api/src/i18n/de.json changed, and apps/api/vite.config.ts may use it"
     )
+    assert judge({"apps/api/src/i18n/de.json": "{}"}, VITE) is None
 
 
 def test_a_dockerfile_shapes_where_a_plugin_looks_for_it() -> None:

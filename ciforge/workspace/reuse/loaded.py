@@ -24,10 +24,10 @@ _ENV = re.compile(r"""process\s*\.\s*env\s*(?:\.\s*(\w+)|\[\s*["'](\w+)["']\s*\]
 _ANY_ENV = re.compile(r"process\s*\.\s*env\b|import\s*\.\s*meta\s*\.\s*env\b|\bloadEnv\b")
 _OPEN_LOAD = re.compile(r"""\b(?:require|import)\s*\(\s*(?!["'`])""")
 _LOOKS_AROUND = re.compile(
-    r"(?:node:)?(?:fs|fs/promises|child_process|os|http|https|net|worker_threads|vm)"
+    r"(?:node:)?(?:fs|fs/promises|child_process|os|http|https|net|worker_threads|vm|module)"
     r"|fs-extra|glob|fast-glob|globby|tinyglobby|execa|dotenv"
 )
-_BUILTIN = re.compile(r"node:.*|path|url|module|util|assert|crypto|events|process|buffer")
+_BUILTIN = re.compile(r"(?:node:)?(?:path|url|util|assert|crypto|events|process|buffer)(?:/.*)?")
 _LOCAL_VERSION = re.compile(r"workspace:|file:|link:|portal:|\*$|\.")
 
 

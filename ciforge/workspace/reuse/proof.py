@@ -81,18 +81,12 @@ def _of_file(path: str, then: Tree, now: Now, loaded: Loaded) -> str | None:
     if any(path == link or path.startswith(f"{link}/") for link in now.links):
         return f"{path} {what}, and a link leads to it"
     if what != "changed":
-        if not may_come_and_go(path, now.plugins):
-            return f"{path} {what}"
-        # Extensions that a plugin is told to look for, as @nx/eslint can be.
-        told = b'"%s"' % path.rpartition(".")[2].encode("utf-8", "surrogateescape")
-        if told in (now.read("nx.json") or b""):
-            return f"{path} {what}, and nx.json names files of its kind"
-        return None
+        return None if may_come_and_go(path, now.plugins) else f"{path} {what}"
     if ":" in then.files[path] or ":" in now.files[path]:
         return f"{path} changed, and it is no regular file"
     kind = kind_of(path, now.plugins)
     if kind == "json":
-        user = _mentions(path, now)
+        user = _mentions(path, now, loaded)
         return f"{path} changed, and {user} may use it" if user else None
     if kind == "inert":
         return None
@@ -112,11 +106,12 @@ def _what(path: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
     return "changed" if path in now else "was deleted"
 
 
-def _mentions(path: str, now: Now) -> str | None:
-    """A configuration file that speaks of a file of this name (`extends`)."""
+def _mentions(path: str, now: Now, loaded: Loaded) -> str | None:
+    """A configuration file that speaks of a file of this name (`extends`, `join(dir, …)`)."""
     stem = path.rpartition("/")[2].removesuffix(".json").encode("utf-8", "surrogateescape")
-    mention = re.compile(rb"[\"/]%s(?:\.json)?\"" % re.escape(stem))
+    mention = re.compile(rb"[\"'`/]%s(?:\.json)?[\"'`]" % re.escape(stem))
     for user in sorted(now.files):
-        if _TSCONFIG.fullmatch(user) and mention.search(now.read(user) or b""):
+        speaks = user in loaded.files or _TSCONFIG.fullmatch(user)
+        if speaks and mention.search(now.read(user) or b""):
             return user
     return None

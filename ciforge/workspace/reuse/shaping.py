@@ -21,7 +21,7 @@ _DATA_ONLY = frozenset({"@nx/js", "@nx/docker", "@nx/nest", "@nx/node", "@nx/web
 # Plugins that load configuration files (`*.config.ts`, .eslintrc, .storybook, …) as programs.
 _LOADING = frozenset(
     {
-        *("@nx/angular", "@nx/cypress", "@nx/detox", "@nx/esbuild", "@nx/eslint", "@nx/expo"),
+        *("@nx/cypress", "@nx/detox", "@nx/esbuild", "@nx/eslint", "@nx/expo"),
         *("@nx/express", "@nx/jest", "@nx/next", "@nx/playwright", "@nx/react"),
         *("@nx/react-native", "@nx/remix", "@nx/rollup", "@nx/rsbuild", "@nx/rspack"),
         *("@nx/storybook", "@nx/vite", "@nx/vitest", "@nx/webpack"),
@@ -37,7 +37,8 @@ _SHAPING_NAMES = frozenset(
     }
 )
 _SHAPING_JSON = re.compile(
-    r"(?:[tj]sconfig.*|\..*|.*\.config|.*\.conf|.*rc)\.json[c5]?", re.IGNORECASE
+    r"(?:[tj]sconfig.*|\..*|.*\.(?:config|conf|workspace|projects|preset)|.*rc)\.json[c5]?",
+    re.IGNORECASE,
 )
 _CONFIG_CODE = re.compile(
     r"(?:\..*|.+\.(?:config|conf|preset|workspace|shared|base)(?:\..+)?|webpack\..+"
@@ -65,8 +66,6 @@ _INERT_SUFFIXES = frozenset(
         *("sh", "bash", "zsh", "ps1", "bat"),
     }
 )
-# @nx/vite asks whether an index.html exists.
-_TELLS_BY_EXISTING = frozenset({"html", "htm"})
 
 
 def kind_of(path: str, plugins: frozenset[str]) -> Kind:
@@ -89,9 +88,12 @@ def kind_of(path: str, plugins: frozenset[str]) -> Kind:
 
 
 def may_come_and_go(path: str, plugins: frozenset[str]) -> bool:
-    """Whether a file can be added and deleted without Nx caring."""
-    suffix = path.rpartition(".")[2].lower()
-    return kind_of(path, plugins) == "inert" and suffix not in _TELLS_BY_EXISTING
+    """Whether a file can be added and deleted without Nx caring.
+
+    Never with a plugin that runs configuration files: these name tests by patterns of their own,
+    @nx/eslint asks for a folder `src`, @nx/vite for an index.html.
+    """
+    return kind_of(path, plugins) == "inert" and not load_code(plugins)
 
 
 def is_config_code(path: str) -> bool:
