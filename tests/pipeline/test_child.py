@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciforge.config.model import Pipeline, Runner, Runners
@@ -75,6 +75,7 @@ def test_a_second_try_is_for_the_runner_never_for_the_verdict() -> None:
     assert "script_failure" not in child(FULL)["default"]["retry"]["when"]
 
 
+@settings(max_examples=40, deadline=None)
 @given(data=st.binary(max_size=3000))
 def test_what_is_handed_over_comes_out_of_the_script_unchanged(data: bytes) -> None:
     made = child(FULL, **{"graph.json": data})
@@ -106,6 +107,7 @@ HOSTILE = st.text(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(name=HOSTILE, reason=HOSTILE)
 def test_names_from_the_workspace_reach_no_script(name: str, reason: str) -> None:
     """Scripts are the same whatever services, folders and reasons are called."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from ciforge.pipeline.child import child_pipeline
 from ciforge.pipeline.verify import findings
 from ciforge.plan.encode import encode_plan
 from ciforge.plan.model import DeployPlan
+from tests.cli.conftest import ciforge
 from tests.pipeline.plans import child, deploy, plan, suite
 
 REPLACE = msgspec.structs.replace
@@ -80,3 +83,24 @@ def test_the_gate_holds_with_more_suites_than_needs() -> None:
     assert child(made)["stages"].index("smoke") < child(made)["stages"].index(job["stage"])
     few = plan(build=["api"], suites=suites[:48], deploys=[deploy("staging", "auto", [])])
     assert len(child(few)["deploy staging"]["needs"]) == 50
+
+
+@pytest.mark.parametrize(
+    ("event", "created"),
+    [
+        ("main_child", {"deploy staging", "stop staging", "deploy production"}),
+        ("tag", {"deploy staging", "stop staging", "deploy production"}),
+        ("mr_child", {"deploy review", "stop review"}),
+        ("push_branch", set()),
+    ],
+)
+def test_who_deploys_in_which_pipeline(tmp_path: Path, event: str, created: set[str]) -> None:
+    review = REPLACE(deploy("review", "auto", []), review=True, stop=True, on=["merge-request"])
+    staging = REPLACE(deploy("staging", "auto", []), stop=True)
+    deploys = [staging, deploy("production", "manual", []), review]
+    made = plan(build=["api"], suites=[suite("default")], deploys=deploys)
+    child = tmp_path / "child.yml"
+    child.write_bytes(child_pipeline(made, {"plan.json": encode_plan(made)}))
+    told = ciforge("simulate", str(child), "--as", event, "--format", "json").json
+    jobs = {job["name"]: job for job in told["jobs"]}
+    assert set(jobs) == {"plan", "build", "smoke default"} | created

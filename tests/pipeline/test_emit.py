@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciforge.pipeline.emit import emit
@@ -21,6 +21,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXT, VALUES, min_size=1, max_size=5))
 def test_what_goes_in_comes_out(document: dict[str, object]) -> None:
     # PyYAML reads YAML 1.1, as GitLab does, with all its words and dates.

@@ -11,6 +11,7 @@ import yaml
 
 from ciforge.collect.ci_files import CiFiles
 from ciforge.lint import lint
+from tests.cli.conftest import ciforge
 from tests.e2e.workspace import job_environment
 from tests.example import REPOSITORY, copy_example
 from tests.infra import ci_local
@@ -67,6 +68,32 @@ def test_only_the_child_is_an_artifact() -> None:
     assert yaml.safe_load(re.sub(r"\$\[\[.*?\]\]", "x", body))["ciforge-plan"]["artifacts"][
         "paths"
     ] == ["child.yml"]
+
+
+@pytest.mark.parametrize(
+    ("event", "variables", "planned"),
+    [
+        ("push_main", [], True),
+        ("push_branch", [], True),
+        ("push_branch", ["CI_OPEN_MERGE_REQUESTS=acme/shop!7"], False),
+        ("mr", [], True),
+        ("tag", [], True),
+        ("schedule", [], True),
+        ("web", ["CI_OPEN_MERGE_REQUESTS=acme/shop!7"], True),
+    ],
+)
+def test_one_pipeline_for_each_change(
+    tmp_path: Path, event: str, variables: list[str], planned: bool
+) -> None:
+    """Whatever the including file says of `workflow`: here nothing at all."""
+    (tmp_path / "ci.yml").write_text(including({}) + "other:\n  script: [x]\n")
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines/ciforge.gitlab-ci.yml").write_bytes(PARENT.read_bytes())
+    more = [part for variable in variables for part in ("--var", variable)]
+    told = ciforge("simulate", str(tmp_path / "ci.yml"), "--as", event, *more, "--format", "json")
+    names = {job["name"] for job in told.json["jobs"]}
+    assert ({"ciforge-plan", "ciforge"} <= names) is planned
+    assert ("ciforge" in names) is planned
 
 
 @pytest.mark.docker
