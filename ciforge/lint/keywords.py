@@ -189,7 +189,7 @@ _ROOT: dict[str, Check] = {
 
 def check_keywords(root: Map, findings: list[Finding]) -> None:
     """Everything that stands at the top of a resolved file, each in its own right."""
-    visible = 0
+    has_jobs = False
     for key, value in root.items():
         spot = Spot("", root.where(key), None, findings)
         if key in RESERVED or (key in ("default", "workflow") and not is_job(value)):
@@ -200,8 +200,9 @@ def check_keywords(root: Map, findings: list[Finding]) -> None:
                     "blank", "can't be blank", "fill the hidden job, or remove it"
                 )
         else:
-            visible += _check_job(key, value, spot._replace(job=_shown(key)))
-    if not visible and not findings:
+            has_jobs = True
+            _check_job(key, value, spot._replace(job=_shown(key)))
+    if not has_jobs:
         Spot("", root.at, None, findings).report(
             "no-jobs", "the file should contain at least one visible job", "add a job"
         )
@@ -225,7 +226,7 @@ def _check_global(key: str, value: Any, spot: Spot, root: Map) -> None:
         spot.report("defined-twice", "is defined in top-level and `default:`", "keep it in default")
 
 
-def _check_job(key: Any, value: Any, spot: Spot) -> bool:
+def _check_job(key: Any, value: Any, spot: Spot) -> None:
     if not is_job(value):
         spot.report(
             "no-work",
@@ -234,7 +235,7 @@ def _check_job(key: Any, value: Any, spot: Spot) -> bool:
             if not isinstance(value, Map)
             else "say what the job does",
         )
-        return False
+        return
     if not isinstance(key, str) or not key.strip():
         spot.report("bad-name", "its name must be a string", f'quote it: "{_shown(key)}"')
     elif len(key) > MAX_NAME:
@@ -243,4 +244,3 @@ def _check_job(key: Any, value: Any, spot: Spot) -> bool:
         )
     does = "script" in value or "run" in value
     (job if does else bridge)(value, spot)
-    return True

@@ -251,3 +251,21 @@ def test_a_thousand_jobs_take_less_than_two_seconds() -> None:
     started = time.process_time()
     assert rules(f"stages: [a, b]\n{jobs}") == []
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        f"parallel: {{matrix: [{{A: [{', '.join(map(str, range(200)))}]}}]}}",
+        f"tags: [{', '.join(f't{i}' for i in range(49))}]",
+        "parallel: 200",
+        "cache: [{}, {}, {}, {}]",
+        "timeout: 30 days",
+        "when: delayed\n  start_in: 1 week",
+        f"rules: [{{changes: [{', '.join('x' * 50)}]}}]",
+        "artifacts: {expose_as: a-b c_d, paths: [x]}",
+        f"environment: {{name: a, url: {'u' * 255}}}",
+    ],
+)
+def test_a_limit_itself_is_allowed(keywords: str) -> None:
+    assert rules(job(keywords)) == []
