@@ -20,6 +20,7 @@ MAX_INCLUDES = 150
 SUBKEYS = ("local", "project", "remote", "template", "artifact", "component")
 _YAML = re.compile(r".+\.(?:yml|yaml)$", re.IGNORECASE)
 _REMOTE = re.compile(r"(?:https?|ssh|git)://", re.IGNORECASE)
+_TEMPLATE = ".gitlab-ci.yml"
 _VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})")
 _RULE_KEYS = ("if", "exists", "when", "changes")
 _MAX_PATHS = 50
@@ -185,17 +186,28 @@ def _wrong(message: str, at: Position) -> Refused:
 
 
 def _check_location(kind: str, location: Mapping[str, Any], at: Position) -> None:
+    """The form of what an include names; variables in it are GitLab's to fill."""
     where = location[kind]
-    if kind == "project":
-        if location.get("file") in (None, "", []):
-            raise _wrong("include must specify the file where to fetch the config from", at)
-        return
     if not isinstance(where, str):
         raise _wrong(f"included file `{where}` needs to be a string", at)
-    name = where.split("?")[0].rsplit("/", 1)[-1] if kind == "remote" else where.rsplit("/", 1)[-1]
-    if kind in ("local", "remote", "template") and not _YAML.fullmatch(name):
-        if kind == "template" or _VARIABLE.search(where):
-            return
+    if kind == "project":
+        named = location.get("file")
+        if named in (None, "", []):
+            raise _wrong("include must specify the file where to fetch the config from", at)
+        for file in named if isinstance(named, Seq) else [named]:
+            _check_extension(file, at)
+    elif kind == "template" and not where.endswith(_TEMPLATE):
+        raise _wrong(f"template file `{where}` is not a valid location", at)
+    elif kind in ("local", "remote"):
+        _check_extension(where, at)
+        if kind == "remote" and not (_REMOTE.match(where) or _VARIABLE.search(where)):
+            raise _wrong(f"remote file `{where}` does not have a valid address", at)
+
+
+def _check_extension(where: Any, at: Position) -> None:
+    if not isinstance(where, str):
+        raise _wrong(f"included file `{where}` needs to be a string", at)
+    if not (_YAML.fullmatch(where.rsplit("/", 1)[-1]) or _VARIABLE.search(where)):
         raise _wrong(f"included file `{where}` does not have YAML extension", at)
 
 

@@ -257,14 +257,22 @@ class Relations:
             )
 
     def _check_variables(self) -> None:
+        """GitLab looks at the variables of each job: those at the top that it inherits, and its."""
         top = self.document.variables
-        if found := names_each_other(top):
-            root = self.document.root
-            self._say_circle(None, root["variables"].where(found[0]), found)
-            return
+        top_circle = names_each_other(top)
         for name, job in self.document.jobs.items():
             own = job.get("variables")
-            if isinstance(own, Map) and own and (found := names_each_other({**top, **own})):
+            own = own if isinstance(own, Map) else {}
+            inherited = _inherited(top, job.get("inherit"))
+            found = (
+                names_each_other({**inherited, **own})
+                if own or inherited is not top
+                else top_circle
+            )
+            if found and not any(variable in own for variable in found):
+                at = self.document.root["variables"].where(found[0])
+                self._say_circle(None, at, found)  # the same for all jobs, so said once
+            elif found:
                 self._say_circle(name, job.where("variables"), found)
 
     def _say_circle(self, job: str | None, at: Position, found: list[str]) -> None:
@@ -279,6 +287,15 @@ class Relations:
                 "let one of them name no other, or set `expand: false`",
             )
         )
+
+
+def _inherited(top: Mapping[str, Any], inherit: Any) -> Mapping[str, Any]:
+    wanted = inherit.get("variables") if isinstance(inherit, Map) else None
+    if wanted is False:
+        return {}
+    if isinstance(wanted, Seq):
+        return {key: value for key, value in top.items() if key in wanted}
+    return top
 
 
 def _rows(parallel: Map) -> Iterator[Any]:

@@ -213,6 +213,14 @@ def test_needs_of_a_matrix() -> None:
     assert rules(f"{matrix}j: {{script: x, {own}}}") == []
 
 
+def test_a_circle_of_variables_counts_where_it_is_inherited() -> None:
+    top = "variables: {A: $B, B: $A}\n"
+    assert rules(f"{top}j: {{script: x}}\nk: {{script: x}}") == ["variables-circle"]
+    assert rules(f"{top}j: {{script: x, inherit: {{variables: false}}}}") == []
+    assert rules(f"{top}j: {{script: x, inherit: {{variables: [A]}}}}") == []
+    assert rules(f"{top}j: {{script: x, variables: {{A: c}}}}") == []
+
+
 def test_what_only_gitlab_can_include_may_hold_every_name() -> None:
     text = "include: {template: Go.gitlab-ci.yml}\nj: {script: x, stage: q, needs: [unit]}"
     assert rules(text) == []

@@ -36,13 +36,13 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.one_of(WORDS, SCALARS), TREES, max_size=5))
 def test_any_tree_is_answered(tree: dict[Any, Any]) -> None:
     lint("ci.yml", yaml.safe_dump(tree, sort_keys=False))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(WORDS, TREES, max_size=6), TREES)
 def test_any_job_is_answered(keywords: dict[str, Any], more: Any) -> None:
     tree = {"j": {"script": ["x"], **keywords}, "k": {"trigger": more, **keywords}, "stages": more}

@@ -67,5 +67,9 @@ def test_a_finding_names_the_job_that_gitlab_names(linted: Mapping[str, Linted])
 
 
 def test_a_document_takes_well_under_100_ms(linted: Mapping[str, Linted]) -> None:
-    slowest = max(linted.values(), key=lambda one: one.seconds)
-    assert slowest.seconds < 0.1, slowest.case.name
+    slow = [one.case for one in linted.values() if one.seconds > 0.05]
+    assert len(slow) < 10
+    for case in slow:  # once more: a garbage collection hits one at random
+        started = time.process_time()
+        lint(case.name, case.text, case.files)
+        assert time.process_time() - started < 0.1, case.name
