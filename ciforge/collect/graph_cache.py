@@ -24,7 +24,7 @@ from ciforge.workspace.graph_file import parse_graph
 from ciforge.workspace.model import ProjectGraph
 
 _VERSION = 1
-# Of a cache that grew to this size something is wrong: 100,000 files take about 20 MB.
+# Bytes of one file. 100,000 files take about 20 MB: of more than this something is wrong.
 _LARGEST = 200_000_000
 
 
@@ -102,9 +102,10 @@ def _open(root: Root, folder: Path) -> tuple[Index | None, bytes, str | None]:
 
 
 def _read(path: Path) -> bytes | None:
-    if path.is_file() and path.stat().st_size > _LARGEST:
-        return None
-    return files.read_bytes(path)
+    data = files.read_bytes(path)
+    if data is not None and len(data) > _LARGEST:
+        raise InputError("is too large", where=str(path))
+    return data
 
 
 def _doubt(root: Root, index: Index, snapshot: Snapshot) -> str | None:
