@@ -42,12 +42,12 @@ class Snapshot:
 def take_snapshot(root: Root, without: Path) -> Snapshot:
     """The tree now; `without`: a folder that does not count, for it holds the cache."""
     git = root.git
-    aside, only_here = Background(git.set_aside), Background(git.only_here_ignored)
+    aside, others = Background(git.set_aside), Background(git.untracked_for_all)
     files = working_files(git)
     prefix = _inside(without, root.path)
     seen = dict(files)
-    extra = [p for p in only_here.result() if not _unseen(p)]
-    seen.update(files_on_disk(git, extra))
+    untracked = [p for p in others.result() if not _unseen(p)]
+    seen.update(files_on_disk(git, [p for p in untracked if p not in files]))
     ids = {
         path: file.object_id if file.mode[:3] == "100" else f"{file.mode}:{file.object_id}"
         for path, file in seen.items()
@@ -55,7 +55,10 @@ def take_snapshot(root: Root, without: Path) -> Snapshot:
     }
     ids.update(_above(root))
     links = _links(root, ids)
-    return Snapshot(files, ids, frozenset(links.values()), _doubt(ids, links, aside.result()))
+    nested = min((path for path in untracked if path.endswith("/")), default=None)
+    doubt = f"the repository {nested} has files of its own" if nested else None
+    doubt = doubt or _doubt(ids, links, aside.result())
+    return Snapshot(files, ids, frozenset(links.values()), doubt)
 
 
 def environment(names: tuple[str, ...], env: Mapping[str, str]) -> str:

@@ -196,10 +196,12 @@ class Git:
     def untracked(self) -> list[str]:
         return self._paths("ls-files", "--others", "--exclude-standard", "-z")
 
-    def only_here_ignored(self) -> list[str]:
-        """Untracked files that no .gitignore names, only this clone's or this user's own rules."""
-        found = self._paths("ls-files", "--others", "--exclude-per-directory=.gitignore", "-z")
-        return sorted(set(found) - set(self.untracked())) if found else []
+    def untracked_for_all(self) -> list[str]:
+        """Untracked files that no .gitignore names, whatever this clone or user ignores besides.
+
+        A repository within this one is a path with a slash at its end.
+        """
+        return self._paths("ls-files", "--others", "--exclude-per-directory=.gitignore", "-z")
 
     def set_aside(self) -> list[str]:
         """Tracked files that git does not compare with the disk: sparse, or assumed unchanged."""

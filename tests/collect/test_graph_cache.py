@@ -211,6 +211,13 @@ def test_a_sparse_checkout_is_no_proof(ask: Asked) -> None:
     assert "git does not look whether README.md lies on disk" in (ask()[1] or "")
 
 
+def test_a_repository_within_is_no_proof(ask: Asked) -> None:
+    ask()
+    ask.repo.git("init", "--quiet", "nested")
+    ask.repo.write({"nested/project.json": "{}"})
+    assert ask()[1] == "made by Nx: the repository nested/ has files of its own"
+
+
 def test_links(ask: Asked, tmp_path: Path) -> None:
     (ask.repo.path / "linked.md").symlink_to("README.md")
     ask()
