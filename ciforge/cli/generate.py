@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciforge.cli.terminal import print_bytes
+from ciforge.cli.terminal import print_bytes, warn
 from ciforge.errors import EXIT_BUG, EXIT_OK, CiforgeError, InputError
 
 if TYPE_CHECKING:
@@ -104,11 +104,14 @@ def _read(path: Path, hint: str) -> bytes:
 def _check(content: bytes, plan: Plan, directory: Path) -> None:
     """Raises InputError when GitLab would refuse it for the user's words, BugError for ours."""
     from ciforge.collect.ci_files import CiFiles
-    from ciforge.pipeline.verify import blame, findings
+    from ciforge.pipeline.verify import blame, findings, has_conditions, refusals
 
     here = CiFiles.around(directory / "child.yml", None)
     found = findings(content, here)
     if not found:
+        if has_conditions(plan.pipeline):
+            for kind, error in refusals(content, here):
+                warn(f"for {kind} GitLab would not create this pipeline: {error}")
         return
     first = found[0]
     job = f"job {first.job!r}: " if first.job else ""

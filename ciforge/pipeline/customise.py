@@ -40,8 +40,7 @@ def with_defaults(default: Job, variables: Job, pipeline: Pipeline) -> tuple[Job
     """GitLab's `default:` and global `variables:`, with those of pipeline.defaults."""
     own = pipeline.defaults
     default = merged(default, {key: value for key, value in own.items() if key in _DEFAULT})
-    named = own.get("variables")
-    return default, merged(variables, named if isinstance(named, dict) else {})
+    return default, merged({"": variables}, {"": own.get("variables", {})}).get("", {})
 
 
 def customised(jobs: Mapping[str, Job], default: Job, pipeline: Pipeline) -> dict[str, Job]:

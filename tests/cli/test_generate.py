@@ -109,6 +109,17 @@ def test_a_file_that_the_child_includes_is_looked_at(tmp_path: Path) -> None:
     assert ciforge("generate", "--plan", plan, at=tmp_path).code == 0
 
 
+def test_rules_that_leave_out_what_another_job_needs_are_told(tmp_path: Path) -> None:
+    rules = [{"if": "$CI_COMMIT_TAG"}]
+    said = ciforge(
+        "generate", "--plan", write(tmp_path, with_(jobs={"smoke gpu": {"rules": rules}}))
+    )
+    assert said.code == 0
+    assert "for the default branch GitLab would not create this pipeline: " in said.err
+    assert "'smoke gpu'" in said.err
+    assert "for a tag" not in said.err
+
+
 def test_what_nobody_but_ciforge_can_be_blamed_for_is_a_bug(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,9 @@ def test_local_files_are_included_from_the_root() -> None:
         ({"jobs": {"build": {"trigger": {"include": "x"}}}}, "pipeline.jobs.'build'"),
         ({"extra_jobs": {"scan": {"script": ["x"], "stage": "nope"}}}, "pipeline.extra_jobs.scan"),
         ({"defaults": {"colour": "red"}}, "pipeline.defaults"),
+        ({"defaults": {"variables": 3}}, "pipeline.defaults"),
+        ({"extra_jobs": {"image": {"script": ["x"]}}}, "pipeline.extra_jobs"),
+        ({"gates": ["scan"]}, "pipeline.gates"),
     ],
 )
 def test_who_is_to_blame_for_what_gitlab_would_refuse(words: dict[str, Any], cause: str) -> None:

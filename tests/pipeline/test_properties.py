@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ciforge.config.model import BuildRunner, GpuRunner, Pipeline, Runner, Runners, SmokeRunner
 from ciforge.pipeline.child import child_pipeline
-from ciforge.pipeline.verify import findings
+from ciforge.pipeline.verify import findings, refusals
 from ciforge.plan.encode import decode_plan, encode_plan
 from ciforge.plan.model import DeployPlan, Plan, ServicePlan, SmokePlan
 from tests.pipeline.plans import deploy, jobs_of, plan, suite
@@ -132,6 +132,7 @@ def test_gitlab_takes_whatever_is_generated(made: Plan) -> None:
     data = encode_plan(made)
     content = child_pipeline(decode_plan(data, "plan.json"), {"plan.json": data})
     assert findings(content) == []
+    assert list(refusals(content)) == []
     # What the lint says is not all that is believed.
     document = yaml.safe_load(content)
     jobs = jobs_of(document)
