@@ -164,7 +164,7 @@ def test_documentation_does_nothing_and_says_why(project: Workspace, target: Clu
     pipeline = project.pipeline()
 
     pipeline.assert_all_passed()
-    assert sorted(pipeline.outcomes) == ["deliver", "plan", "prepare"]
+    assert sorted(pipeline.outcomes) == ["ciforge", "ciforge-plan", "plan"]
     assert (_uids(target), _revisions(target)) == (before, revisions)
     log = pipeline.logs["plan"]
     assert log.count("no input of its image changed") == len(_SERVICES), log
@@ -187,7 +187,7 @@ def test_service_that_never_gets_ready_is_not_deployed(
     assert "deploy staging" not in pipeline.outcomes
     # By hand, with the very files of this pipeline.
     for job, name, copy in (
-        ("prepare", "plan.json", "plan.json"),
+        ("plan", "plan.json", "plan.json"),
         ("build", "images.json", "images.json"),
         (smoke, f"smoke-{smoke.removeprefix('smoke ')}.json", "smoke.json"),
     ):

@@ -25,20 +25,13 @@ RELEASE = "all-erp"
 VALUES = "deploy/values-e2e.yaml"
 # Commits until the machine is asked: nothing a job does takes longer than this, all cold.
 TIMEOUT = 1500.0
-_PARENT = """\
-stages: [plan, deliver]
-prepare:
-  stage: plan
-  script:
-    - ciforge plan --graph project-graph.json --save-graph graph.json --format json -o plan.json
-    - ciforge plan --read plan.json
-    - ciforge generate --plan plan.json --graph graph.json -o child.yml
-  artifacts: {paths: [plan.json, child.yml]}
-deliver:
-  stage: deliver
-  trigger:
-    include: [{artifact: child.yml, job: prepare}]
-    strategy: depend
+# What a project includes, from a place of its own as GitLab takes it from a component.
+_PARENT = Path(__file__).parents[2] / "pipelines/ciforge.gitlab-ci.yml"
+_INCLUDED = "ci/ciforge.yml"
+_INCLUDE = f"""\
+include:
+  - local: {_INCLUDED}
+    inputs: {{graph: project-graph.json, strategy: depend, tags: [any]}}
 """
 
 
@@ -56,7 +49,7 @@ class Pipeline:
 
     @property
     def plan(self) -> Any:
-        return json.loads(self.file("prepare", "plan.json"))
+        return json.loads(self.file("plan", "plan.json"))
 
     @property
     def built(self) -> list[str]:
@@ -163,7 +156,8 @@ def make(
         "Deliver by ciforge",
         {
             "ciforge.yaml": yaml.safe_dump(settings, sort_keys=False),
-            ".gitlab-ci.yml": _PARENT,
+            ".gitlab-ci.yml": _INCLUDE,
+            _INCLUDED: _PARENT.read_text(),
             VALUES: yaml.safe_dump(dict(values), sort_keys=False),
         },
     )
