@@ -235,7 +235,8 @@ class GpuRunner(Section, frozen=True):
         Annotated[
             str,
             Meta(
-                pattern=r"^[!-~]+( [!-~]+)*(?!\n)$",
+                # What GitLab takes as a key.
+                pattern=r"^[A-Za-z0-9_/.${}-]+( [A-Za-z0-9_/.${}-]+)*(?!\n)$",
                 max_length=255,
                 description="its jobs run one at a time in all pipelines, where GPUs are scarce",
             ),
