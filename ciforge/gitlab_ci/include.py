@@ -21,7 +21,7 @@ SUBKEYS = ("local", "project", "remote", "template", "artifact", "component")
 _YAML = re.compile(r".+\.(?:yml|yaml)$", re.IGNORECASE)
 _REMOTE = re.compile(r"(?:https?|ssh|git)://", re.IGNORECASE)
 _TEMPLATE = ".gitlab-ci.yml"
-_VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _RULE_KEYS = ("if", "exists", "when", "changes")
 _MAX_PATHS = 50
 
@@ -82,6 +82,7 @@ class Includes:
                 continue
             mark = include.where(index) if isinstance(include, Seq) else at
             for location in self._locations(item, mark):
+                _check_variables(location.get("local"), content.get("variables"), mark)
                 merged = merge(merged, self._included(location, mark))
         merged = merge(merged, content)
         del merged["include"]
@@ -129,7 +130,7 @@ class Includes:
         return any(p.fullmatch(path) for path in self.files.paths() for p in patterns)
 
     def _included(self, location: Mapping[str, Any], at: Position) -> Map:
-        kinds = [kind for kind in SUBKEYS if location.get(kind) not in (None, "")]
+        kinds = [kind for kind in SUBKEYS if not _is_blank(location.get(kind))]
         if not kinds:
             shown = ", ".join(str(key) for key in location)
             raise _wrong(f"`{shown}` has no valid subkey for include", at)
@@ -180,6 +181,10 @@ class Includes:
         return self._expanded(content)
 
 
+def _is_blank(value: Any) -> bool:
+    return not (value.strip() if isinstance(value, str) else value)
+
+
 def _wrong(message: str, at: Position) -> Refused:
     known = ", ".join(SUBKEYS)
     return Refused("include-invalid", message, at, f"an include names one of {known}")
@@ -202,6 +207,14 @@ def _check_location(kind: str, location: Mapping[str, Any], at: Position) -> Non
         _check_extension(where, at)
         if kind == "remote" and not (_REMOTE.match(where) or _VARIABLE.search(where)):
             raise _wrong(f"remote file `{where}` does not have a valid address", at)
+
+
+def _check_variables(where: Any, own: Any, at: Position) -> None:
+    """GitLab fills in the variables of the project, not those that the file itself sets."""
+    names = [match[1] or match[2] for match in _VARIABLE.finditer(str(where))]
+    if names and isinstance(own, Map) and all(name in own for name in names):
+        words = ", ".join(f"${name}" for name in names)
+        raise _wrong(f"included file `{where}`: {words} of this file is unknown to include", at)
 
 
 def _check_extension(where: Any, at: Position) -> None:

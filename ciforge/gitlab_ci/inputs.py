@@ -23,7 +23,8 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "string": lambda value: isinstance(value, str),
 }
-_KEYS = ("default", "description", "options", "regex", "type", "rules")
+_JOB_KEYS = ("default", "description", "options", "regex", "type")
+_KEYS = (*_JOB_KEYS, "rules")
 _RULE_KEYS = ("if", "options", "default")
 _COMPONENT = ("name", "sha", "version", "reference")
 _BLOCK = re.compile(r"\$\[\[\s*(?P<data>\S.*?\S)\s*\]\]")
@@ -72,8 +73,23 @@ def _specifications(header: Map) -> Mapping[str, Any]:
     if not isinstance(inputs, Map):
         raise _wrong("header:spec:inputs should be a hash", spec.where("inputs"))
     for name, value in inputs.items():
-        _check_input(name, value, inputs.where(name))
+        _check_input(name, value, inputs.where(name), f"header:spec:inputs:{name}")
     return inputs
+
+
+def check_job_input(name: Any, spec: Any, at: Position) -> None:
+    """One of a job's own `inputs` (GitLab 18.10 and newer): specified as in a header, but always
+    with a default, and without rules.
+
+    Raises Refused for what is wrong with it.
+    """
+    where = f"inputs:{name}"
+    if spec is not None:
+        _check_input(name, spec, at, where)
+        _only(spec, _JOB_KEYS, where, at)
+    if spec is None or spec.get("default") is None:
+        raise _wrong(f"{where} must have a default value", at, "write its `default`")
+    _value(name, spec, {}, {}, at)
 
 
 def _only(value: Map, allowed: tuple[str, ...], where: str, at: Position) -> None:
@@ -94,8 +110,7 @@ def _check_component(spec: Map) -> None:
         raise _wrong(f"header:spec:component contains unknown values: {names}", at)
 
 
-def _check_input(name: Any, value: Any, at: Position) -> None:
-    where = f"header:spec:inputs:{name}"
+def _check_input(name: Any, value: Any, at: Position, where: str) -> None:
     if value is None:
         return
     if not isinstance(name, str | int) or isinstance(name, bool):

@@ -172,7 +172,6 @@ def _few(value: Any, spot: Spot) -> None:
 _TRIGGER: dict[str, Check] = {
     "strategy": one_of("depend", "mirror"),
     "forward": record({"yaml_variables": boolean, "pipeline_variables": boolean}),
-    "inputs": mapping,
 }
 _child = record(
     {
@@ -188,7 +187,9 @@ _child = record(
         ),
     }
 )
-_project = record({**_TRIGGER, "project": name, "branch": string}, required=["project"])
+_project = record(
+    {**_TRIGGER, "project": name, "branch": string, "inputs": mapping}, required=["project"]
+)
 trigger = by_type(
     "either a string or a hash",
     (is_string, present),

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ciforge.gitlab_ci.document import GLOBALS, RESERVED, is_job
-from ciforge.gitlab_ci.nodes import Map
+from ciforge.gitlab_ci.inputs import check_job_input
+from ciforge.gitlab_ci.nodes import Map, Refused
 from ciforge.lint import execution, flow, storing
 from ciforge.lint.checks import (
     MAX_NESTING,
@@ -20,6 +21,7 @@ from ciforge.lint.checks import (
     is_blank,
     is_list_of,
     is_word,
+    mapping,
     nested,
     one_of,
     record,
@@ -126,12 +128,28 @@ def _open(items: list[Any]) -> list[Any]:
     return opened
 
 
-_TOGETHER = [("script", "trigger"), ("run", "trigger"), ("script", "run")]
+def _inputs(value: Any, spot: Spot) -> None:
+    if not isinstance(value, Map):
+        mapping(value, spot)
+        return
+    for key, spec in value.items():
+        try:
+            check_job_input(key, spec, value.where(key))
+        except Refused as error:
+            here = spot._replace(path="", at=error.position)
+            here.report(error.rule, error.message, error.hint)
+
+
+_TOGETHER = [
+    *[("script", "trigger"), ("run", "trigger"), ("script", "run")],
+    *[("before_script", "run"), ("after_script", "run")],
+]
 job = record(
     {
         **_SHARED,
         **_COMMON,
         "needs": flow.needs(crossing=True),
+        "inputs": _inputs,
         "script": execution.commands,
         "run": execution.run,
         "when": one_of("on_success", "on_failure", "always", "manual", "delayed"),

@@ -105,6 +105,8 @@ def test_keys_keep_the_place_that_they_came_from() -> None:
         ("include: {remote: a.yml}", "include-invalid"),
         ("include: {remote: 'https://a/b.txt'}", "include-invalid"),
         ("include: {component: [a]}", "include-invalid"),
+        ("include: {local: ' '}", "include-invalid"),
+        ("variables: {A: b}\ninclude: {local: '$A.yml'}", "include-invalid"),
         ("- a", "yaml-no-mapping"),
         ("a: [", "yaml-syntax"),
         ("a: &a [*a]", "yaml-too-big"),
@@ -146,6 +148,11 @@ def test_includes_merge_below_the_file_and_wildcards_stay_in_their_folder() -> N
 def test_what_only_gitlab_can_read_is_named() -> None:
     found = document("include: [{project: a/b, file: c.yml}, {template: Go.gitlab-ci.yml}]")
     assert found.outside == ("project: a/b", "template: Go.gitlab-ci.yml")
+
+
+def test_variables_of_the_project_are_left_to_gitlab() -> None:
+    found = document("include: ci/$A.yml\nj: {script: x}")
+    assert found.outside == ("local: ci/$A.yml",)
 
 
 def test_include_rules_choose() -> None:

@@ -52,6 +52,11 @@ FAULTS = {
     "services: [{name: a, variables: {A: {value: b}}}]": "wrong-type",
     "id_tokens: {T: }": "missing",
     "inherit: {default: [script]}": "unknown-value",
+    "inputs: {a: {type: string}}": "spec-invalid",
+    "inputs: {a: }": "spec-invalid",
+    "inputs: {a: {default: x, rules: []}}": "spec-invalid",
+    "inputs: {a: {default: x, type: number}}": "inputs-value",
+    "inputs: [a]": "wrong-type",
     # storing
     "artifacts: [a]": "wrong-type",
     "artifacts: {expire_in: a week or so}": "bad-duration",
@@ -128,6 +133,7 @@ BRIDGES = {
     "trigger: {include: [{artifact: a.yml}]}": "missing",
     "trigger: {include: [{artifact: a.yml, job: ghost}]}": "unknown-dependency",
     "trigger: {branch: main}": "missing",
+    "trigger: {include: a.yml, inputs: {a: b}}": "unknown-key",
     "trigger: {project: a, forward: {yaml_variables: 1}}": "wrong-type",
     "allow_failure: {exit_codes: 1}": "wrong-type",
     "needs: [{pipeline: $P, job: a}]": "wrong-type",
@@ -168,6 +174,7 @@ TOP = {
         "needs-circle"
     ),
     "j: {script: x, run: [{name: a, script: b}]}": "exclusive-keys",
+    "j: {before_script: x, run: [{name: a, script: b}]}": "exclusive-keys",
     "   \n": "empty",
 }
 
@@ -267,6 +274,7 @@ def test_a_thousand_jobs_take_less_than_two_seconds() -> None:
         f"parallel: {{matrix: [{{A: [{', '.join(map(str, range(200)))}]}}]}}",
         f"tags: [{', '.join(f't{i}' for i in range(49))}]",
         "parallel: 200",
+        "inputs: {a: {default: x, options: [x, y]}, b: {default: 2, type: number}}",
         "cache: [{}, {}, {}, {}]",
         "timeout: 30 days",
         "when: delayed\n  start_in: 1 week",
