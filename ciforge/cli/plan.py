@@ -69,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         if any(getattr(arguments, name) for name in making):
             raise InputError(
                 "--read shows a plan that was made before; the other options make one",
-                hint="leave out --read, or --base, --graph, --graph-cache, --offline and --save-graph",
+                hint="leave out --read, or --base, --graph, --graph-cache, --offline and "
+                "--save-graph",
             )
         plan, _ = read_plan(arguments.read)
     else:
