@@ -11,7 +11,9 @@ import yaml
 
 from ciforge.collect.ci_files import CiFiles
 from ciforge.lint import lint
+from tests.builders import graph, graph_json, project
 from tests.cli.conftest import ciforge
+from tests.conftest import Repo
 from tests.e2e.workspace import job_environment
 from tests.example import REPOSITORY, copy_example
 from tests.infra import ci_local
@@ -126,3 +128,63 @@ def test_a_runner_executes_the_parent_and_its_child(tmp_path: Path) -> None:
         "plan": "PASS",
     }, done.stdout
     assert "0 to build" in ci_local.logs(repo.path)["plan"]
+
+
+INSTALL = """\
+#!/bin/sh
+# As a package manager: afterwards there is an Nx, here one that knows its answer.
+mkdir -p node_modules/.bin
+cat > node_modules/.bin/nx <<'END'
+#!/bin/sh
+for argument; do
+  case "$argument" in --file=*) cp graph.json "${argument#--file=}";; esac
+done
+END
+chmod +x node_modules/.bin/nx
+echo the packages are installed
+"""
+
+
+@pytest.mark.docker
+def test_packages_are_installed_only_when_the_cached_graph_is_in_doubt(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "shop")
+    repo.path.mkdir()
+    repo.git("init", "--quiet", "--initial-branch=main")
+    made = graph(
+        [project("api", "apps/api", "app"), project("common", "libs/common")], [("api", "common")]
+    )
+    origin = str(tmp_path / "origin.git")
+    repo.git("init", "--quiet", "--bare", "--initial-branch=main", origin)
+    repo.git("remote", "add", "origin", origin)
+    inputs = {"install": "sh install.sh", "tags": ["any"]}
+    repo.commit(
+        files={
+            ".gitignore": "node_modules\n.gitlab-ci-local\n",
+            ".gitlab-ci.yml": including(inputs),
+            "pipelines/ciforge.gitlab-ci.yml": PARENT.read_text(),
+            "install.sh": INSTALL,
+            "graph.json": graph_json(made),
+            "nx.json": "{}",
+            "package.json": "{}",
+            "package-lock.json": "{}",
+            "libs/common/project.json": '{"name": "common"}',
+            "libs/common/src/index.ts": "export const a = 1;\n",
+            "apps/api/project.json": '{"name": "api"}',
+            "apps/api/src/main.ts": "import { a } from '@o/common';\n",
+        }
+    )
+
+    def log() -> str:
+        repo.git("push", "--quiet", "origin", "main")
+        done = ci_local.run(repo.path, "ciforge-plan", env=job_environment(), timeout=120)
+        assert done.returncode == 0, done.stdout
+        return ci_local.logs(repo.path)["ciforge-plan"]
+
+    first = log()
+    assert "the packages are installed" in first
+    repo.commit(files={"libs/common/src/index.ts": "export const a = 2;\n"})
+    second = log()
+    assert "the packages are installed" not in second
+    assert "graph     reused: 1 file differs" in second
+    repo.commit(files={"libs/common/src/index.ts": "import x from 'x';\n"})
+    assert "the packages are installed" in log()
