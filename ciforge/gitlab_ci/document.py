@@ -35,7 +35,8 @@ class Document:
     `stages`: in order, with `.pre` and `.post`. `jobs`: the visible jobs by name, with what
     `default` gives them, `stage` always set, lists in rules and scripts opened; only mappings.
     `root`: everything, before `default` is applied. `outside`: includes that were not read,
-    because only GitLab can; when there are any, names may be missing here.
+    because only GitLab can; when there are any, names may be missing here. `partial`: the keys at
+    the top that extend or refer to what is missing, so that they are not whole.
     """
 
     root: Map
@@ -44,6 +45,7 @@ class Document:
     variables: Mapping[str, Any]
     jobs: Mapping[str, Map]
     outside: tuple[str, ...]
+    partial: frozenset[Any] = frozenset()
 
     def where(self, job: str, key: str | None = None) -> Position:
         """The place of a job, or of one of its keys, wherever that came from."""
@@ -69,7 +71,9 @@ def resolve(
     Raises Refused where GitLab reads no further.
     """
     includes = Includes(files or NoFiles(), variables)
-    root = dereference(extend(includes.read(text, name, inputs)))
+    content = includes.read(text, name, inputs)
+    partial: set[Any] | None = set() if includes.outside else None
+    root = dereference(extend(content, partial), partial)
     workflow = root.get("workflow")
     top = root.get("variables")
     defaults = defaults_of(root)
@@ -86,6 +90,7 @@ def resolve(
             }
         ),
         outside=tuple(includes.outside),
+        partial=frozenset(partial or ()),
     )
 
 

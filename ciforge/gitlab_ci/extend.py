@@ -2,6 +2,9 @@
 
 Source: lib/gitlab/ci/config/extendable and lib/gitlab/ci/config/yaml/tags in GitLab's code.
 Everything at the top of a file can extend everything else there, jobs or not.
+
+Where a file includes what only GitLab can read, names may be missing: both then leave out what
+they do not find, and say which keys at the top are `partial` for that.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ MAX_EXTENDS = 10
 """Levels of `extends` above a job."""
 
 
-def extend(root: Map) -> Map:
+def extend(root: Map, partial: set[Any] | None = None) -> Map:
     """`root` with every `extends` merged; the keyword itself stays.
+
+    `partial` gathers the keys that extend what is not there; without it that is refused.
 
     Raises Refused for an unknown, circular or too deep `extends`.
     """
@@ -23,11 +28,11 @@ def extend(root: Map) -> Map:
     extended.update(root)
     extended.marks.update(root.marks)
     for key in root:
-        _extend(extended, key, ())
+        _extend(extended, key, (), partial)
     return extended
 
 
-def _extend(context: Map, key: Any, below: tuple[Any, ...]) -> Map:
+def _extend(context: Map, key: Any, below: tuple[Any, ...], partial: set[Any] | None) -> Map:
     value: Map = context[key]
     if not isinstance(value, Map) or "extends" not in value:
         return value
@@ -37,7 +42,11 @@ def _extend(context: Map, key: Any, below: tuple[Any, ...]) -> Map:
     def refused(rule: str, message: str, hint: str) -> Refused:
         return Refused(rule, f"{key}: {message}", at, hint, job=str(key))
 
-    if unknown := [base for base in bases if base not in context]:
+    unknown = [base for base in bases if base not in context]
+    if unknown and partial is not None:
+        partial.add(key)
+        bases = [base for base in bases if base in context]
+    elif unknown:
         names = ", ".join(unknown)
         raise refused(
             "extends-unknown",
@@ -63,7 +72,9 @@ def _extend(context: Map, key: Any, below: tuple[Any, ...]) -> Map:
         )
     merged = Map(value.at)
     for base in bases:
-        merged = merge(merged, _extend(context, base, (*below, key)))
+        merged = merge(merged, _extend(context, base, (*below, key), partial))
+        if partial is not None and base in partial:
+            partial.add(key)
     merged = merge(merged, value)
     merged.at = value.at
     context[key] = merged
@@ -85,20 +96,38 @@ def _word(item: Any) -> str:
     return str(item)
 
 
-def dereference(root: Map) -> Map:
+def dereference(root: Map, partial: set[Any] | None = None) -> Map:
     """`root` with every `!reference` replaced by the value it names.
+
+    `partial` gathers the keys with references to what is not there, which are left out; without
+    it that is refused.
 
     Raises Refused for one that is malformed, names nothing, or is part of a circle.
     """
-    resolved: Map = _Resolver(root).inside(root)
+    resolver = _Resolver(root, lenient=partial is not None)
+    resolved = Map(root.at)
+    for key, value in root.items():
+        before = resolver.missed
+        new = resolver.inside(value)
+        if partial is not None and resolver.missed > before:
+            partial.add(key)
+        if new is not _MISSING:
+            resolved.put(key, new, root.where(key))
     return resolved
 
 
+_MISSING = object()
+
+
 class _Resolver:
-    def __init__(self, root: Map) -> None:
+    """`missed` counts the uses of references that lead nowhere."""
+
+    def __init__(self, root: Map, *, lenient: bool) -> None:
         self._root = root
-        self._done: dict[int, Any] = {}
+        self._lenient = lenient
+        self._done: dict[int, tuple[Any, bool]] = {}
         self._open: set[int] = set()
+        self.missed = 0
 
     def inside(self, value: Any) -> Any:
         """`value` with the references in it resolved; itself when there are none."""
@@ -112,7 +141,8 @@ class _Resolver:
                 return value
             opened = Seq(value.at)
             for item, mark in zip(items, value.marks, strict=True):
-                opened.put(item, mark)
+                if item is not _MISSING:
+                    opened.put(item, mark)
             return opened
         return value
 
@@ -126,7 +156,8 @@ class _Resolver:
             return value
         opened = Map(value.at)
         for key, inner in value.items():
-            opened.put(key, replaced.get(key, inner), value.where(key))
+            if (new := replaced.get(key, inner)) is not _MISSING:
+                opened.put(key, new, value.where(key))
         return opened
 
     def _resolved(self, reference: Reference) -> Any:
@@ -139,7 +170,9 @@ class _Resolver:
                 "write a list of words: !reference [job, keyword]",
             )
         if id(reference) in self._done:
-            return self._done[id(reference)]
+            value, missed = self._done[id(reference)]
+            self.missed += missed
+            return value
         if id(reference) in self._open:
             raise Refused(
                 "reference-circular",
@@ -148,16 +181,20 @@ class _Resolver:
                 "let no reference lead back to itself",
             )
         self._open.add(id(reference))
+        before = self.missed
         value = self.inside(self._found(reference.path))
         self._open.discard(id(reference))
-        if value is None or value is False:
+        if (value is None or value is False) and self._lenient:
+            self.missed += 1
+            value = _MISSING
+        elif value is None or value is False:
             raise Refused(
                 "reference-unknown",
                 f"{shown} could not be found",
                 reference.at,
                 "name a job and a keyword that it has",
             )
-        self._done[id(reference)] = value
+        self._done[id(reference)] = (value, self.missed > before)
         return value
 
     def _found(self, path: tuple[str, ...]) -> Any:

@@ -42,7 +42,7 @@ def lint(
     except RecursionError:
         message = "includes or references lead into each other too often"
         return [Finding(name, 1, None, "too-deep", message, "nest fewer of them")]
-    check_keywords(document.root, findings)
+    check_keywords(document, findings)
     if not findings:
         Relations(document, findings).check()
     return sorted(set(findings), key=lambda f: (f.file, f.line, f.job or "", f.rule, f.message))

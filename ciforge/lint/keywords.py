@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ciforge.gitlab_ci.document import GLOBALS, RESERVED, is_job
+from ciforge.gitlab_ci.document import GLOBALS, RESERVED, Document, is_job
 from ciforge.gitlab_ci.inputs import check_job_input
 from ciforge.gitlab_ci.nodes import Map, Refused
 from ciforge.lint import execution, flow, storing
@@ -205,11 +205,15 @@ _ROOT: dict[str, Check] = {
 }
 
 
-def check_keywords(root: Map, findings: list[Finding]) -> None:
+def check_keywords(document: Document, findings: list[Finding]) -> None:
     """Everything that stands at the top of a resolved file, each in its own right."""
-    has_jobs = False
+    root = document.root
+    has_jobs = bool(document.outside)
     for key, value in root.items():
         spot = Spot("", root.where(key), None, findings)
+        if key in document.partial:
+            has_jobs = True
+            continue
         if key in RESERVED or (key in ("default", "workflow") and not is_job(value)):
             _check_global(key, value, spot.inside(key, spot.at), root)
         elif str(key).startswith("."):

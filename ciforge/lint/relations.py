@@ -50,7 +50,8 @@ class Relations:
         for name, job in self.document.jobs.items():
             self._instances[name] = self._expanded(name, job)
             for instance in self._instances[name]:
-                self._stage[instance.name] = index.get(job["stage"])
+                is_known = name not in self.document.partial
+                self._stage[instance.name] = index.get(job["stage"]) if is_known else None
         needs: dict[str, list[str]] = {}
         for name, job in self.document.jobs.items():
             self._check_stage(name, job)
@@ -110,7 +111,8 @@ class Relations:
                 "shorten the job's name or its matrix values",
             )
         own, its = self._stage.get(name), self._stage[need.name]
-        if own is not None and (its is None or its > own):
+        unknown = self._maybe_outside() and (its is None or "stages" not in self.document.root)
+        if own is not None and not unknown and (its is None or its > own):
             self._report(
                 job,
                 need.at,
@@ -226,7 +228,7 @@ class Relations:
         def report(problem: str, hint: str) -> None:
             self._report(name, at, "bad-on-stop", f"on_stop job {stop} {problem}", hint)
 
-        if stop not in self._stage:
+        if stop not in self._stage or stop in self.document.partial:
             if not self._maybe_outside():
                 report("is not defined", "name a job without `parallel` that stops it")
             return

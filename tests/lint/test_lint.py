@@ -228,10 +228,44 @@ def test_a_circle_of_variables_counts_where_it_is_inherited() -> None:
     assert rules(f"{top}j: {{script: x, variables: {{A: c}}}}") == []
 
 
-def test_what_only_gitlab_can_include_may_hold_every_name() -> None:
-    text = "include: {template: Go.gitlab-ci.yml}\nj: {script: x, stage: q, needs: [unit]}"
-    assert rules(text) == []
-    assert rules(text.replace("{template: Go.gitlab-ci.yml}", "[]")) != []
+OUTSIDE = "include: {template: Go.gitlab-ci.yml}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "j: {script: x, stage: q, needs: [unit]}",
+        "j: {extends: .go}",
+        ".h: {extends: .go}\nj: {extends: [.h]}",
+        "j: {script: [!reference [.go, script], x]}",
+        "j: {script: !reference [.go, script]}\nk: {script: !reference [j, script]}",
+        "j: {script: x, rules: [!reference [.go, rules]], needs: [k]}\nk: {extends: .go}",
+        "j: {script: x, environment: {name: a, on_stop: stop}}\nstop: {extends: .go}",
+        "j: {script: x, stage: build, needs: [k]}\nk: {script: x}",
+        "default: !reference [.go, default]\nj: {script: x}",
+    ],
+)
+def test_what_only_gitlab_can_include_may_hold_every_name(text: str) -> None:
+    assert rules(OUTSIDE + text) == []
+    assert rules(text or "{}") != []
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("j: {script: x, tags: 1}", "wrong-type"),
+        (
+            "stages: [a, b]\nj: {script: x, stage: a, needs: [k]}\nk: {script: x, stage: b}",
+            "later-need",
+        ),
+        ("j: {extends: j}", "extends-circular"),
+        ("j: {script: !reference []}", "reference-malformed"),
+        ("j: {script: x, needs: [j]}", "needs-circle"),
+    ],
+)
+def test_what_is_wrong_whatever_is_included(text: str, rule: str) -> None:
+    assert rules(OUTSIDE + text) == [rule]
 
 
 @pytest.mark.parametrize(
