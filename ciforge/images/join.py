@@ -20,7 +20,8 @@ _PIPELINE = "take all files from one pipeline, as it wrote them"
 def join(order: Order, parts: Mapping[str, Images], say: Say) -> Images:
     """images.json of the whole plan; `parts` by file name.
 
-    What no part built must be in the registry already. Tags are set when every image is there,
+    What no part built must be in the registry already. Parts of another plan, which a runner's
+    folder may hold from an earlier pipeline, are left out. Tags are set when every image is there,
     without moving a layer. Raises InputError for parts that don't fit the plan or each other,
     and for an image that is nowhere.
     """
@@ -28,7 +29,8 @@ def join(order: Order, parts: Mapping[str, Images], say: Say) -> Images:
     built: dict[str, BuiltImage] = {}
     for name, part in parts.items():
         if part.plan != order.plan_sha256:
-            raise InputError("was made for another plan", where=name, hint=_PIPELINE)
+            say(f"{name}: left out, it was made for another plan")
+            continue
         for image in part.images:
             _check(name, image, services.get(image.service), built)
             built[image.service] = image

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.workspace import job_environment
+from tests.images import other_builders
 from tests.images.workspace import Workspace
 from tests.infra import ci_local
+from tests.infra.base import Place
 
 pytest_plugins = ["tests.infra.fixtures"]
 pytestmark = pytest.mark.docker
@@ -20,6 +22,10 @@ pytestmark = pytest.mark.docker
 HOW = {
     "one each": ("per-image", ["build api", "build web"]),
     "some images each": ("auto\n  images_per_job: 1", ["build"]),
+    "without an engine": (
+        "per-image\nrunners: {build: {builder: buildkit}}",
+        ["build api", "build web"],
+    ),
 }
 
 
@@ -52,7 +58,12 @@ def run_child(workspace: Workspace, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_several_jobs_build_and_one_joins(workspace: Workspace, tmp_path: Path, how: str) -> None:
+def test_several_jobs_build_and_one_joins(
+    workspace: Workspace, tmp_path: Path, place: Place, how: str
+) -> None:
+    if how == "without an engine":
+        without = other_builders.without_engine(workspace.environment)
+        workspace.environment = {**without, **other_builders.buildctl(place)}
     repo = workspace.repo
     origin = tmp_path / "origin.git"
     repo.git("init", "--quiet", "--bare", "--initial-branch=main", str(origin))
