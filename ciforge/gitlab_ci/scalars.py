@@ -38,7 +38,7 @@ _INTEGER = re.compile(
     r"|[-+]?(?:0|[1-9](?:[0-9]|,[0-9]|_[0-9])*)$"
     r"|[-+]?0x[_,]*[0-9a-fA-F][0-9a-fA-F_,]*$"
 )
-_LONGEST_NUMBER = 4000
+_LONGEST_NUMBER = 1000
 _WORDS: dict[str, bool | None] = {
     "~": None,
     "null": None,

@@ -81,6 +81,8 @@ def expect(test: Test, what: str, hint: str = "", rule: str = "wrong-type") -> C
 
 
 def _how_to_fix(value: Any, what: str) -> str:
+    if isinstance(value, list):
+        value = next((item for item in value if isinstance(item, bool | int | float)), value)
     if isinstance(value, bool | int | float) and "string" in what:
         shown = str(value).lower() if isinstance(value, bool) else value
         return f'quote the value: "{shown}" is a {type(value).__name__} to YAML without quotes'

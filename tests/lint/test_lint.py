@@ -208,6 +208,8 @@ def test_a_misspelt_word_is_answered_with_the_nearest() -> None:
 def test_a_scalar_that_yaml_types_is_to_be_quoted() -> None:
     (finding,) = found(job("image: {name: 1.10}"))
     assert finding.hint.startswith('quote the value: "1.1" is a float')
+    (finding,) = found(job("tags: [a, yes]"))
+    assert finding.hint.startswith('quote the value: "true" is a bool')
 
 
 def test_needs_of_a_matrix() -> None:
@@ -276,6 +278,7 @@ def test_what_is_wrong_whatever_is_included(text: str, rule: str) -> None:
         f"j: {{script: x, retry: {{max: '{'9' * 5000}'}}}}",
         f"j: {{script: x, retry: {'9' * 5000}}}",
         f"j: {{script: x, retry: {'9' * 5000}:30}}",
+        f"j: {{script: x, tags: 0x{'f' * 3990}}}",
         f"j: {{script: x, parallel: {'9' * 3000}}}",
         "".join(f".r{i}: {{k: !reference [.r{i + 1}, k]}}\n" for i in range(2000))
         + "j: {script: x}",
