@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from statistics import median
+from typing import TYPE_CHECKING
 
 from ciforge.doors.process import innermost, report_call
 from ciforge.errors import InputError, OutsideError
+
+if TYPE_CHECKING:
+    from gitlab.v4.objects import Project
 
 # Pages of 100 jobs that durations are taken from.
 _RECENT = 5
@@ -26,29 +31,14 @@ def last_successful_commit(env: Mapping[str, str]) -> str | None:
     None without a token, outside CI, and where the branch has no successful pipeline yet.
     Raises OutsideError when GitLab refuses or does not answer.
     """
-    token = gitlab_token(env)
-    server, project, branch = (
-        env.get(name) for name in ("CI_SERVER_URL", "CI_PROJECT_ID", "CI_COMMIT_BRANCH")
-    )
-    if token is None or not server or not project or not branch:
+    branch = env.get("CI_COMMIT_BRANCH")
+    if not branch or not _names_project(env):
         return None
-    import gitlab
-    import requests
-
-    started = time.perf_counter()
-    try:
-        client = gitlab.Gitlab(server, private_token=token, timeout=20)
-        pipelines = client.projects.get(project, lazy=True).pipelines.list(
+    hint = "the token needs the scope read_api; or name the base: --base REV"
+    with _project(env, f"pipelines of {branch}", "the last successful pipeline", hint) as project:
+        pipelines = project.pipelines.list(
             ref=branch, status="success", order_by="id", sort="desc", per_page=1, get_all=False
         )
-    except (gitlab.exceptions.GitlabError, requests.RequestException) as error:
-        raise OutsideError(
-            f"GitLab did not tell the last successful pipeline: {_said(error)}",
-            where=server,
-            hint="the token needs the scope read_api; or name the base: --base REV",
-        ) from error
-    finally:
-        report_call(f"GET {server} pipelines of {branch}", time.perf_counter() - started)
     return str(pipelines[0].sha) if pipelines else None
 
 
@@ -58,40 +48,13 @@ def ci_lint(env: Mapping[str, str], content: str) -> list[str]:
     Raises InputError when the project or a token is not named, OutsideError when GitLab refuses
     or does not answer.
     """
-    token = gitlab_token(env)
-    server, project = env.get("CI_SERVER_URL"), env.get("CI_PROJECT_ID")
-    if token is None or not server or not project:
-        raise InputError(
-            "GitLab can't be asked (--online): the project or a token is missing",
-            hint=f"set CI_SERVER_URL, CI_PROJECT_ID and {' or '.join(TOKEN_VARIABLES)} (scope api)",
-        )
-    import gitlab
-    import requests
-
-    started = time.perf_counter()
-    try:
-        answer = (
-            gitlab.Gitlab(server, private_token=token, timeout=60)
-            .projects.get(project, lazy=True)
-            .ci_lint.create({"content": content})
-        )
-    except (gitlab.exceptions.GitlabError, requests.RequestException) as error:
-        raise OutsideError(
-            f"GitLab did not lint the file: {_said(error)}",
-            where=server,
-            hint="the token needs the scope api; without --online nobody is asked",
-        ) from error
-    finally:
-        report_call(f"POST {server} CI Lint of {project}", time.perf_counter() - started)
+    _check_project(env, "--online", "api")
+    hint = "the token needs the scope api; without --online nobody is asked"
+    with _project(env, "CI Lint", "what it thinks of the file", hint) as project:
+        answer = project.ci_lint.create({"content": content})
     if answer.valid:
         return []
     return [str(error) for error in answer.errors] or ["GitLab calls it invalid, without a word"]
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, OSError):  # what requests raises: the reason is deep inside
-        return innermost(error)
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def job_durations(env: Mapping[str, str]) -> dict[str, float]:
@@ -101,37 +64,53 @@ def job_durations(env: Mapping[str, str]) -> dict[str, float]:
     child's. Raises InputError when the project or a token is not named, OutsideError when
     GitLab refuses or does not answer.
     """
-    token = gitlab_token(env)
-    server, project = env.get("CI_SERVER_URL"), env.get("CI_PROJECT_ID")
-    if token is None or not server or not project:
-        raise InputError(
-            "GitLab can't be asked for durations: the project or a token is missing",
-            hint=f"set CI_SERVER_URL, CI_PROJECT_ID and {' or '.join(TOKEN_VARIABLES)} (read_api)",
-        )
-    import gitlab
-    import requests
-
+    _check_project(env, "--durations-from gitlab", "read_api")
     found: dict[str, list[float]] = {}
-    started = time.perf_counter()
-    try:
-        jobs = (
-            gitlab.Gitlab(server, private_token=token, timeout=20)
-            .projects.get(project, lazy=True)
-            .jobs
-        )
+    hint = "the token needs the scope read_api; or give them: --durations FILE"
+    with _project(env, "jobs", "the durations of jobs", hint) as project:
         for page in range(1, _RECENT + 1):
-            listed = jobs.list(scope=["success"], per_page=100, page=page, get_all=False)
+            listed = project.jobs.list(scope=["success"], per_page=100, page=page, get_all=False)
             for job in listed:
                 if isinstance(job.duration, int | float):
                     found.setdefault(str(job.name), []).append(float(job.duration))
             if len(listed) < 100:
                 break
+    return {name: round(median(seconds), 1) for name, seconds in sorted(found.items())}
+
+
+def _names_project(env: Mapping[str, str]) -> bool:
+    return bool(env.get("CI_SERVER_URL") and env.get("CI_PROJECT_ID") and gitlab_token(env))
+
+
+def _check_project(env: Mapping[str, str], option: str, scope: str) -> None:
+    if not _names_project(env):
+        names = f"CI_SERVER_URL, CI_PROJECT_ID and {' or '.join(TOKEN_VARIABLES)}"
+        raise InputError(
+            f"GitLab can't be asked ({option}): the project or a token is missing",
+            hint=f"set {names} (scope {scope})",
+        )
+
+
+@contextmanager
+def _project(env: Mapping[str, str], what: str, told: str, hint: str) -> Iterator[Project]:
+    """The environment's project, to be asked; whatever GitLab refuses is an OutsideError."""
+    import gitlab
+    import requests
+
+    server, number = env["CI_SERVER_URL"], env["CI_PROJECT_ID"]
+    started = time.perf_counter()
+    try:
+        client = gitlab.Gitlab(server, private_token=gitlab_token(env), timeout=30)
+        yield client.projects.get(number, lazy=True)
     except (gitlab.exceptions.GitlabError, requests.RequestException) as error:
         raise OutsideError(
-            f"GitLab did not tell the durations of jobs: {_said(error)}",
-            where=server,
-            hint="the token needs the scope read_api; or give them: --durations FILE",
+            f"GitLab did not tell {told}: {_said(error)}", where=server, hint=hint
         ) from error
     finally:
-        report_call(f"GET {server} jobs of {project}", time.perf_counter() - started)
-    return {name: round(median(seconds), 1) for name, seconds in sorted(found.items())}
+        report_call(f"{server} project {number}: {what}", time.perf_counter() - started)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError):  # what requests raises: the reason is deep inside
+        return innermost(error)
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

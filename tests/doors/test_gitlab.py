@@ -4,9 +4,7 @@ OpenAPI description says, and refuses what that does not know."""
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
@@ -15,20 +13,20 @@ import pytest
 
 from ciforge.doors.gitlab import last_successful_commit
 from ciforge.errors import OutsideError
+from tests.doors.gitlab_server import TOKEN, Handler, environment, serving
 
 SPEC: dict[str, Any] = json.loads((Path(__file__).parent / "gitlab_pipelines.json").read_text())
 PARAMETERS: dict[str, Any] = SPEC["/api/v4/projects/{id}/pipelines"]["get"]
-TOKEN = "glpat-secret"
 
 
-class GitLab(BaseHTTPRequestHandler):
+class GitLab(Handler):
     pipelines: ClassVar[list[dict[str, Any]]] = []
     faults: ClassVar[list[str]] = []
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         url = urlsplit(self.path)
         query = dict(parse_qsl(url.query))
-        if self.headers.get("PRIVATE-TOKEN") != TOKEN:
+        if not self.knows_who_asks:
             self.answer(401, {"message": "401 Unauthorized"})
             return
         if url.path != "/api/v4/projects/42/pipelines":
@@ -44,17 +42,6 @@ class GitLab(BaseHTTPRequestHandler):
         found.sort(key=lambda p: p[query["order_by"]], reverse=query["sort"] == "desc")
         self.answer(200, found[: int(query["per_page"])])
 
-    def answer(self, status: int, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 def pipeline(number: int, status: str, sha: str, ref: str = "main") -> dict[str, Any]:
     found = {"id": number, "status": status, "sha": sha, "ref": ref}
@@ -66,24 +53,15 @@ def pipeline(number: int, status: str, sha: str, ref: str = "main") -> dict[str,
 def server() -> Iterator[str]:
     GitLab.pipelines = []
     GitLab.faults = []
-    httpd = HTTPServer(("127.0.0.1", 0), GitLab)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
+    with serving(GitLab) as address:
+        yield address
     assert GitLab.faults == []
 
 
 def env(server: str, **more: str) -> dict[str, str]:
-    return {
-        "CI_SERVER_URL": server,
-        "CI_PROJECT_ID": "42",
-        "CI_COMMIT_BRANCH": "main",
-        "CIFORGE_GITLAB_TOKEN": TOKEN,
-        **more,
-    }
+    variables = environment(server, CI_COMMIT_BRANCH="main", CIFORGE_GITLAB_TOKEN=TOKEN)
+    del variables["GITLAB_TOKEN"]
+    return {**variables, **more}
 
 
 def test_the_newest_successful_pipeline_of_the_branch(server: str) -> None:

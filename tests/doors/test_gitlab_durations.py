@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,21 +10,21 @@ import pytest
 
 from ciforge.doors.gitlab import job_durations
 from ciforge.errors import InputError, OutsideError
+from tests.doors.gitlab_server import Handler, environment, serving
 
-TOKEN = "glpat-secret"
 PARAMETERS = {"scope[]", "page", "per_page"}
 
 
-class GitLab(BaseHTTPRequestHandler):
+class GitLab(Handler):
     """`GET /projects/:id/jobs`: newest first, `scope[]`, `page` and `per_page` (100 at most)."""
 
     jobs: ClassVar[list[dict[str, Any]]] = []
     pages: ClassVar[list[str]] = []
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         url = urlsplit(self.path)
         query = parse_qs(url.query)
-        if self.headers.get("PRIVATE-TOKEN") != TOKEN:
+        if not self.knows_who_asks:
             self.answer(401, {"message": "401 Unauthorized"})
         elif url.path != "/api/v4/projects/42/jobs" or not query.keys() <= PARAMETERS:
             self.answer(404, {"message": "404 Not Found"})
@@ -38,17 +35,6 @@ class GitLab(BaseHTTPRequestHandler):
             start = (int(query["page"][0]) - 1) * size
             self.answer(200, found[start : start + size])
 
-    def answer(self, status: int, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 def job(name: str, duration: float | None, status: str = "success") -> dict[str, Any]:
     return {"id": 1, "name": name, "status": status, "duration": duration}
@@ -57,17 +43,8 @@ def job(name: str, duration: float | None, status: str = "success") -> dict[str,
 @pytest.fixture
 def server() -> Iterator[str]:
     GitLab.jobs, GitLab.pages = [], []
-    httpd = HTTPServer(("127.0.0.1", 0), GitLab)
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
-
-
-def env(server: str, token: str = TOKEN) -> dict[str, str]:
-    return {"CI_SERVER_URL": server, "CI_PROJECT_ID": "42", "GITLAB_TOKEN": token}
+    with serving(GitLab) as address:
+        yield address
 
 
 def test_the_median_of_each_name(server: str) -> None:
@@ -80,19 +57,19 @@ def test_the_median_of_each_name(server: str) -> None:
         job("smoke: [a]", 20),
         job("odd", None),
     ]
-    assert job_durations(env(server)) == {"build": 120.2, "smoke: [a]": 15}
+    assert job_durations(environment(server)) == {"build": 120.2, "smoke: [a]": 15}
     assert GitLab.pages == ["1"]
 
 
 def test_the_last_five_hundred_jobs_are_enough(server: str) -> None:
     GitLab.jobs = [job("a", 1)] * 500 + [job("old", 2)] * 500
-    assert job_durations(env(server)) == {"a": 1}
+    assert job_durations(environment(server)) == {"a": 1}
     assert GitLab.pages == ["1", "2", "3", "4", "5"]
 
 
 @pytest.mark.parametrize("missing", ["CI_SERVER_URL", "CI_PROJECT_ID", "GITLAB_TOKEN"])
 def test_what_is_missing(missing: str) -> None:
-    variables = env("http://127.0.0.1:9")
+    variables = environment("http://127.0.0.1:9")
     del variables[missing]
     with pytest.raises(InputError) as error:
         job_durations(variables)
@@ -101,11 +78,11 @@ def test_what_is_missing(missing: str) -> None:
 
 def test_a_refused_token_is_not_shown(server: str) -> None:
     with pytest.raises(OutsideError) as error:
-        job_durations(env(server, "wrong-secret"))
+        job_durations(environment(server, GITLAB_TOKEN="wrong-secret"))
     assert "401" in str(error.value)
     assert "wrong-secret" not in f"{error.value}{error.value.hint}"
 
 
 def test_nobody_answers() -> None:
     with pytest.raises(OutsideError, match="did not tell the durations"):
-        job_durations(env("http://127.0.0.1:9"))
+        job_durations(environment("http://127.0.0.1:9"))

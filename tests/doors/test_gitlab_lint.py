@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 
 import pytest
 
 from ciforge.doors.gitlab import ci_lint
 from ciforge.errors import InputError, OutsideError
+from tests.doors.gitlab_server import Handler, environment, serving
 
-TOKEN = "glpat-secret"
 
-
-class GitLab(BaseHTTPRequestHandler):
+class GitLab(Handler):
     """POST /projects/:id/ci/lint."""
 
     errors: ClassVar[list[str]] = []
     asked: ClassVar[list[dict[str, Any]]] = []
 
-    def do_POST(self) -> None:
-        if self.headers.get("PRIVATE-TOKEN") != TOKEN:
+    def do_POST(self) -> None:  # noqa: N802
+        if not self.knows_who_asks:
             self.answer(403, {"message": "403 Forbidden"})
             return
         if self.path != "/api/v4/projects/42/ci/lint":
@@ -42,47 +39,27 @@ class GitLab(BaseHTTPRequestHandler):
             },
         )
 
-    def answer(self, status: int, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def server() -> Iterator[str]:
     GitLab.errors, GitLab.asked = [], []
-    httpd = HTTPServer(("127.0.0.1", 0), GitLab)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
-
-
-def env(server: str, **more: str) -> dict[str, str]:
-    return {"CI_SERVER_URL": server, "CI_PROJECT_ID": "42", "GITLAB_TOKEN": TOKEN, **more}
+    with serving(GitLab) as address:
+        yield address
 
 
 def test_a_valid_file(server: str) -> None:
-    assert ci_lint(env(server), "j: {script: x}") == []
+    assert ci_lint(environment(server), "j: {script: x}") == []
     assert GitLab.asked == [{"content": "j: {script: x}"}]
 
 
 def test_what_gitlab_says(server: str) -> None:
     GitLab.errors = ["jobs:j script can't be blank", "another"]
-    assert ci_lint(env(server), "j: {script: }") == GitLab.errors
+    assert ci_lint(environment(server), "j: {script: }") == GitLab.errors
 
 
 @pytest.mark.parametrize("missing", ["GITLAB_TOKEN", "CI_SERVER_URL", "CI_PROJECT_ID"])
 def test_nobody_is_asked_without(server: str, missing: str) -> None:
-    variables = env(server)
+    variables = environment(server)
     del variables[missing]
     with pytest.raises(InputError, match="can't be asked"):
         ci_lint(variables, "j: {script: x}")
@@ -91,15 +68,15 @@ def test_nobody_is_asked_without(server: str, missing: str) -> None:
 
 def test_a_refused_token_is_never_shown(server: str) -> None:
     with pytest.raises(OutsideError, match="403") as error:
-        ci_lint(env(server, GITLAB_TOKEN="wrong-secret"), "j: {script: x}")
+        ci_lint(environment(server, GITLAB_TOKEN="wrong-secret"), "j: {script: x}")
     assert "wrong-secret" not in f"{error.value}{error.value.hint}"
 
 
 def test_another_project(server: str) -> None:
     with pytest.raises(OutsideError, match="404"):
-        ci_lint(env(server, CI_PROJECT_ID="43"), "j: {script: x}")
+        ci_lint(environment(server, CI_PROJECT_ID="43"), "j: {script: x}")
 
 
 def test_nobody_answers() -> None:
-    with pytest.raises(OutsideError, match="did not lint"):
-        ci_lint(env("http://127.0.0.1:9"), "j: {script: x}")
+    with pytest.raises(OutsideError, match="did not tell what it thinks"):
+        ci_lint(environment("http://127.0.0.1:9"), "j: {script: x}")
