@@ -285,6 +285,27 @@ class Helm(Section, frozen=True):
     ] = 3
 
 
+Tier = Annotated[
+    Literal["production", "staging", "testing", "development", "other"],
+    Meta(description="GitLab's deployment_tier; default: as GitLab reads the name"),
+]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[!-~]+(?!\n)$",
+        max_length=255,
+        description="shown by GitLab; may hold $CI_ENVIRONMENT_SLUG",
+    ),
+]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,4} (hour|day|week|month)s?(?!\n)$",
+        description="a review is stopped after that time, such as 2 days",
+    ),
+]
+
+
 class Environment(Section, frozen=True):
     when: Annotated[
         Literal["auto", "manual"],
@@ -297,34 +318,12 @@ class Environment(Section, frozen=True):
     review: Annotated[
         bool, Meta(description="one for each merge request, in a release of its own")
     ] = False
-    tier: (
-        Annotated[
-            Literal["production", "staging", "testing", "development", "other"],
-            Meta(description="GitLab's deployment_tier; default: as GitLab reads the name"),
-        ]
-        | None
-    ) = None
-    url: (
-        Annotated[
-            str,
-            Meta(
-                pattern=r"^https?://[!-~]+(?!\n)$",
-                max_length=255,
-                description="shown by GitLab; may hold $CI_ENVIRONMENT_SLUG",
-            ),
-        ]
-        | None
-    ) = None
+    tier: Tier | None = None
+    url: Url | None = None
     stop: Annotated[
         bool, Meta(description="with a job that uninstalls the release; a review always has it")
     ] = False
-    auto_stop_in: Annotated[
-        str,
-        Meta(
-            pattern=r"^[0-9]{1,4} (hour|day|week|month)s?(?!\n)$",
-            description="a review is stopped after that time",
-        ),
-    ] = "1 week"
+    auto_stop_in: Duration = "1 week"
     values: Annotated[
         tuple[RelativePath, ...], Meta(description="Helm values files, later ones win")
     ] = ()

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from ciforge.config.model import Pipeline, Runners
+from ciforge.config.model import Duration, Pipeline, Runners, Tier, Url
 
 PLAN_VERSION = 1
 
@@ -134,10 +134,10 @@ class DeployPlan(Struct, frozen=True, kw_only=True):
         Meta(description="pipelines that deploy there"),
     ] = field(default_factory=lambda: ["default-branch", "tag"])
     review: Annotated[bool, Meta(description="a release of its own for each merge request")] = False
-    tier: Annotated[str | None, Meta(description="GitLab's deployment_tier")] = None
-    url: str | None = None
+    tier: Tier | None = None
+    url: Url | None = None
     stop: Annotated[bool, Meta(description="with a job that uninstalls it")] = False
-    auto_stop_in: Annotated[str | None, Meta(description="time after which it is stopped")] = None
+    auto_stop_in: Duration | None = None
     reason: str
 
 

@@ -81,6 +81,25 @@ def test_a_plan_that_a_hand_has_edited(tmp_path: Path, key: str) -> None:
     assert "is no name of a suite or an environment" in said.err
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("auto_stop_in", "1 week\nscript: x"),
+        ("tier", "moon"),
+        ("url", "javascript:x"),
+        ("on", ["always"]),
+        ("when", "never"),
+    ],
+)
+def test_a_deploy_that_a_hand_has_edited(tmp_path: Path, key: str, value: object) -> None:
+    document = json.loads(encode_plan(FULL))
+    document["deploys"][0][key] = value
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    said = ciforge("generate", "--plan", str(tmp_path / "plan.json"))
+    assert said.code == 2
+    assert "is not a plan" in said.err
+
+
 def test_missing_files(tmp_path: Path) -> None:
     said = ciforge("generate", "--plan", str(tmp_path / "none.json"))
     assert (said.code, "there is no such file" in said.err) == (2, True)

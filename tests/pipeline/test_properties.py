@@ -94,6 +94,8 @@ def plans(draw: st.DrawFn) -> Plan:
     patterns = ["plan", "*", "build*"] + [f"smoke {s.suite}" for s in smoke[:1]]
     return REPLACE(
         base,
+        ciforge=draw(st.just("1") | HOSTILE),
+        head=REPLACE(base.head, commit=draw(HOSTILE), ref=draw(HOSTILE)),
         services=made_services,
         pipeline=Pipeline(
             image=draw(st.none() | st.just("$CI_REGISTRY/ciforge:1")),
@@ -131,6 +133,7 @@ def size_of(job: dict[str, Any]) -> int:
 def test_gitlab_takes_whatever_is_generated(made: Plan) -> None:
     data = encode_plan(made)
     content = child_pipeline(decode_plan(data, "plan.json"), {"plan.json": data})
+    assert all(line.startswith("#") for line in content.decode().split("\n")[:3])
     assert findings(content) == []
     assert list(refusals(content)) == []
     # What the lint says is not all that is believed.
