@@ -47,7 +47,8 @@ def target(node: Cluster, registry: Login, data: dict[str, int]) -> Iterator[Clu
         },
     )
     yield node
-    _forget(node)
+    # The next start waits for it, when there is one.
+    node.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 @pytest.fixture(scope="session")
