@@ -279,9 +279,10 @@ def _build(recipe: Recipe, place: Place) -> None:
         _provide(_DEBIAN, place)
     started = time.monotonic()
     say(f"building the image {recipe.name}")
-    for leftover in place.folder.glob(f"context-{recipe.name}-*"):
+    # A dot, which no name has: node-slim may be at work beside node.
+    for leftover in place.folder.glob(f"context.{recipe.name}.*"):
         shutil.rmtree(leftover)
-    with tempfile.TemporaryDirectory(dir=place.folder, prefix=f"context-{recipe.name}-") as context:
+    with tempfile.TemporaryDirectory(dir=place.folder, prefix=f"context.{recipe.name}.") as context:
         shutil.copytree(_RECIPES / recipe.name, context, dirs_exist_ok=True)
         for name, path in parts.items():
             copy = shutil.copytree if path.is_dir() else shutil.copyfile
