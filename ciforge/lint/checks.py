@@ -127,7 +127,7 @@ def one_of(*allowed: str) -> Check:
     known = ", ".join(allowed)
 
     def check(value: Any, spot: Spot) -> None:
-        if not (is_word(value) and value in allowed):
+        if not (is_string(value) and value in allowed):
             near = _near(value, allowed)
             spot.report("unknown-value", f"should be one of: {known}", near or f"write {known}")
 

@@ -151,7 +151,8 @@ _IMAGE: dict[str, Check] = {
     "pull_policy": by_type(
         "an array of strings or a string",
         (is_seq, both(present, many_of(_PULL))),
-        (is_word, one_of(*_PULL)),
+        (is_string, one_of(*_PULL)),
+        (is_word, anything),
     ),
 }
 image = by_type(
@@ -185,7 +186,8 @@ retry = by_type(
                 "when": by_type(
                     "an array of strings or a string",
                     (is_seq, many_of(FAILURES)),
-                    (is_word, lambda value, spot: many_of(FAILURES)([value], spot)),
+                    (is_string, lambda value, spot: many_of(FAILURES)([value], spot)),
+                    (is_word, anything),
                 ),
                 "exit_codes": integers_or_integer,
             }

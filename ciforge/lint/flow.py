@@ -166,6 +166,11 @@ def needs(*, crossing: bool) -> Check:
     )
 
 
+def _said(check: Check) -> Check:
+    """`check` on what the value says as text; a symbol says its name."""
+    return lambda value, spot: check(str(value) if is_word(value) else value, spot)
+
+
 def _rules(when: tuple[str, ...], more: dict[str, Check]) -> Check:
     rule = both(
         present,
@@ -174,7 +179,7 @@ def _rules(when: tuple[str, ...], more: dict[str, Check]) -> Check:
                 "if": expression,
                 "changes": _changes,
                 "exists": exists,
-                "when": lambda value, spot: one_of(*when)(_text(value), spot),
+                "when": _said(one_of(*when)),
                 "start_in": anything,
                 "allow_failure": boolean,
                 "variables": variables(),
@@ -187,10 +192,6 @@ def _rules(when: tuple[str, ...], more: dict[str, Check]) -> Check:
     return both(
         expect(nested(is_map), "an array containing hashes and arrays of hashes"), each(rule)
     )
-
-
-def _text(value: Any) -> str:
-    return value if is_word(value) else str(value).lower()
 
 
 job_rules = _rules(
@@ -216,7 +217,7 @@ policy = by_type(
             record(
                 {
                     "refs": _refs,
-                    "kubernetes": one_of("active"),
+                    "kubernetes": _said(one_of("active")),
                     "variables": both(strings, each(expression)),
                     "changes": strings,
                 }

@@ -205,6 +205,13 @@ def test_a_fault_of_an_included_file_stands_there() -> None:
     assert (finding.file, finding.line, finding.job) == ("a.yml", 4, "j")
 
 
+def test_a_symbol_is_a_word_but_no_string() -> None:
+    assert rules(job("tags:\n    - :a\n  before_script: :b")) == []
+    assert rules(job("rules:\n    - when: :never")) == []
+    assert rules(job("when: :manual")) == ["unknown-value"]
+    assert rules(job("resource_group: :x")) == ["wrong-type"]
+
+
 def test_a_misspelt_word_is_answered_with_the_nearest() -> None:
     assert found(job("artefacts: {}"))[0].hint == "did you mean artifacts?"
     assert found(job("when: on_sucess"))[0].hint == "did you mean on_success?"
