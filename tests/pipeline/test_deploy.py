@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from ciforge.config.model import Pipeline
 from ciforge.pipeline.child import child_pipeline
 from ciforge.pipeline.verify import findings
 from ciforge.plan.encode import encode_plan
 from ciforge.plan.model import DeployPlan
 from tests.cli.conftest import ciforge
-from tests.pipeline.plans import child, deploy, plan, suite
+from tests.pipeline.plans import child, deploy, jobs_of, plan, suite
 
 REPLACE = msgspec.structs.replace
 
@@ -104,3 +105,27 @@ def test_who_deploys_in_which_pipeline(tmp_path: Path, event: str, created: set[
     told = ciforge("simulate", str(child), "--as", event, "--format", "json").json
     jobs = {job["name"]: job for job in told["jobs"]}
     assert set(jobs) == {"plan", "build", "smoke default"} | created
+
+
+def test_more_suites_than_jobs_are_allowed_share_jobs() -> None:
+    suites = [suite(f"s{i:02}", gpu=i % 10 == 0) for i in range(60)]
+    made = plan(build=["api"], suites=suites, deploys=[deploy("staging", "auto", [])])
+    made = REPLACE(made, pipeline=Pipeline(max_jobs=20))
+    jobs = jobs_of(child(made))
+    assert len(jobs) <= 20
+    smoke = {name: job for name, job in jobs.items() if name.startswith("smoke ")}
+    tested = [word for job in smoke.values() for word in job["script"][-1].split()]
+    assert sorted(w for w in tested if w.startswith("s") and w[1:].isdigit()) == [
+        s.suite for s in suites
+    ]
+    assert {job["tags"][0] for name, job in smoke.items() if "gpu" in name} == {"gpu"}
+    assert set(smoke) <= set(jobs["deploy staging"]["needs"])
+    seconds = len([w for w in smoke["smoke part 1"]["script"][-1].split() if w == "--suite"]) * 600
+    assert smoke["smoke part 1"]["timeout"] == f"{seconds // 60 + 15} minutes"
+
+
+def test_more_deploys_than_jobs_are_allowed_is_an_error() -> None:
+    deploys = [deploy(f"e{i}", "auto", []) for i in range(12)]
+    made = REPLACE(plan(build=["api"], deploys=deploys), pipeline=Pipeline(max_jobs=10))
+    with pytest.raises(ValueError, match="12 deploys and extra jobs leave no room"):
+        child(made)

@@ -99,7 +99,8 @@ def test_one_pipeline_for_each_change(
 
 
 @pytest.mark.docker
-def test_a_runner_executes_the_parent_and_its_child(tmp_path: Path) -> None:
+@pytest.mark.parametrize("branch", ["main", "$(touch${IFS}pwned)", '";touch${IFS}pwned;#'])
+def test_a_runner_executes_the_parent_and_its_child(tmp_path: Path, branch: str) -> None:
     repo = copy_example(tmp_path / "all-erp")
     repo.git("init", "--quiet", "--bare", "--initial-branch=main", str(tmp_path / "origin.git"))
     repo.git("remote", "add", "origin", str(tmp_path / "origin.git"))
@@ -112,9 +113,10 @@ def test_a_runner_executes_the_parent_and_its_child(tmp_path: Path) -> None:
         }
     )
     repo.git("push", "--quiet", "origin", "main")
+    repo.git("switch", "--quiet", "--force-create", branch)
     before = repo.git("rev-parse", "HEAD")
     repo.commit(files={"docs/operations.md": "Only words.\n"})
-    repo.git("push", "--quiet", "origin", "main")
+    repo.git("push", "--quiet", "origin", branch)
     done = ci_local.run(
         repo.path,
         env=job_environment(),
@@ -128,6 +130,7 @@ def test_a_runner_executes_the_parent_and_its_child(tmp_path: Path) -> None:
         "plan": "PASS",
     }, done.stdout
     assert "0 to build" in ci_local.logs(repo.path)["plan"]
+    assert not list(tmp_path.rglob("pwned"))
 
 
 INSTALL = """\
