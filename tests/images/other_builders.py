@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.infra import buildkit, images, mirror
 from tests.infra.base import CACHE, Place, cached, run
 from tests.infra.k8s_tools import unpack_debian_packages
-from tests.infra.tools import GoProgram, debian, program
+from tests.infra.tools import GoProgram, debian, go, program
 
 _BUILDCTL = GoProgram("buildkit", "github.com/moby/buildkit/cmd/buildctl")
 _BUILDKITD = GoProgram("buildkit", "github.com/moby/buildkit/cmd/buildkitd")
@@ -33,10 +33,8 @@ def daemonless(place: Place, folder: Path) -> dict[str, str]:
     for name, built in known:
         (bin_folder / name).symlink_to(program(name) or built.path())
     debian("runc", "runc")
-    module = run(["go", "list", "-m", "-f", "{{.Dir}}", "github.com/moby/buildkit"],
-                 folder=Path(buildkit.__file__).parent / "buildkit")  # fmt: skip
     script = bin_folder / "buildctl-daemonless.sh"
-    shutil.copy(Path(module.strip()) / _SCRIPT, script)
+    shutil.copy(program(script.name) or _source() / _SCRIPT, script)
     script.chmod(0o755)
     configuration = folder / "buildkitd.toml"
     shared = (place.folder / "buildkitd.toml").read_text()
@@ -44,6 +42,13 @@ def daemonless(place: Place, folder: Path) -> dict[str, str]:
     configuration.write_text("\n".join(x for x in shared.splitlines() if "Cgroup" not in x))
     flags = f"--config={configuration} --root={folder / 'root'} --oci-worker-net=host"
     return {"PATH": _path(bin_folder), "BUILDKITD_FLAGS": flags, "BUILDKIT_HOST": ""}
+
+
+def _source() -> Path:
+    """BuildKit's source, of the version that the programs are built from."""
+    download = [go(), "mod", "download", "-json", "github.com/moby/buildkit"]
+    answer = run(download, folder=Path(buildkit.__file__).parent / "buildkit")
+    return Path(json.loads(answer)["Dir"])
 
 
 def buildah(place: Place, folder: Path) -> dict[str, str]:
