@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tests.infra.k8s_place import CHECKOUT, InfraError, Place, is_free, locked, write
+from tests.infra.k8s_place import CHECKOUT, InfraError, Place, locked
 
 __all__ = ["CHECKOUT", "InfraError", "Place", "locked"]
 
@@ -70,12 +69,7 @@ def ports(place: Place) -> dict[str, int]:
 def claim_port(place: Place, name: str) -> int:
     """Before `name` is started: another port for it if somebody has taken its own."""
     with place.lock("ports"):
-        kept = place.ports(PORTS)
-        others = {kept[other] for other in PORTS if other != name}
-        while kept[name] in others or not is_free(kept[name]):
-            kept[name] += 1
-        write(place.folder / "ports.json", json.dumps(kept))
-        return kept[name]
+        return place.choose_ports([name])[name]
 
 
 def lives(place: Place, name: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra import buildkit, compose, engine, images, lease, mirror, registry, remains
-from tests.infra.base import CACHE, CHECKOUT, DAEMONS, Place, cached, ports, run
+from tests.infra.base import CACHE, CHECKOUT, DAEMONS, ENVIRONMENT, Place, cached, ports, run
 
 pytestmark = pytest.mark.docker
 pytest_plugins = ["tests.infra.fixtures"]
@@ -23,9 +23,16 @@ pytest_plugins = ["tests.infra.fixtures"]
 _COMPONENTS = [engine, mirror, registry, buildkit]
 
 
+# What the environment names is somebody's, and nobody may kill it.
+_NAMED = ("DOCKER_HOST", "BUILDKIT_HOST", "CIFORGE_TEST_REGISTRY")
+
+
 @pytest.fixture
-def another() -> Iterator[Place]:
+def another(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """The place of a second checkout, which a test may kill as it likes."""
+    own = {name: value for name, value in ENVIRONMENT.items() if name not in _NAMED}
+    for module in (engine, buildkit, registry):
+        monkeypatch.setattr(module, "ENVIRONMENT", own)
     place = Place(CACHE / "run" / f"test-{os.getpid()}")
     place.open()
     try:
@@ -91,12 +98,10 @@ def _daemon(place: Place, name: str, program: str) -> int:
 @pytest.mark.usefixtures("engine", "registry")
 def test_a_second_start_changes_nothing(place: Place) -> None:
     before = {name: place.processes(name) for name in DAEMONS}
-    started = time.monotonic()
 
     for component in (engine, mirror, registry):
         component.start(place)
 
-    assert time.monotonic() - started < 5
     after = {name: place.processes(name) for name in DAEMONS}
     assert {name: after[name] for name in before if before[name]} == {
         name: found for name, found in before.items() if found
