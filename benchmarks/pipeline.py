@@ -14,7 +14,7 @@ from benchmarks.generate import nx_graph
 from benchmarks.measure import Runs, in_turn
 from benchmarks.program import ciforge
 from benchmarks.shape import Shape
-from ciforge.config.model import Pipeline
+from ciforge.config.delivery import Pipeline
 from ciforge.plan.encode import encode_plan
 from ciforge.plan.model import (
     Counts,

@@ -12,17 +12,10 @@ from typing import Any, get_args
 import msgspec
 from msgspec import inspect
 
-from ciforge.config.model import (
-    Config,
-    Image,
-    JobName,
-    Name,
-    Pipeline,
-    Platform,
-    RelativePath,
-    Service,
-)
+from ciforge.config.delivery import JobName, Pipeline
+from ciforge.config.model import Config, Image, Service
 from ciforge.config.positions import Node, Path, Problem, dotted, read_yaml, shown
+from ciforge.config.words import Name, Platform, RelativePath
 from ciforge.errors import InputError
 
 _MAX_SHOWN = 20

@@ -7,39 +7,31 @@ tag says `unchecked-`, and nobody deploys it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from ciforge.doors.builder import explain
+from ciforge.doors.builder import Build, explain
 from ciforge.doors.process import ProcessError, follow
 from ciforge.errors import OutsideError
 
 
-@dataclass(frozen=True)
-class Build:
-    """One image. `context`: its folder, `dockerfile`: a path in it; `contexts`: references of
-    base images → what is taken for them; `name`: repository:tag; `insecure`: plain HTTP."""
-
-    service: str
-    context: Path
-    dockerfile: str
-    args: Mapping[str, str]
-    platforms: list[str]
-    contexts: Mapping[str, str]
-    name: str
-    insecure: bool
-
-
 def build(
-    what: Build, digest_file: Path, on_line: Callable[[str], None], env: Mapping[str, str | None]
+    what: Build,
+    name: str,
+    digest_file: Path,
+    on_line: Callable[[str], None],
+    env: Mapping[str, str | None],
+    *,
+    insecure: bool,
 ) -> str:
-    """Builds and pushes; the digest of the manifest that the registry got.
+    """Builds and pushes as `name`, a repository:tag; the digest of the manifest it became there.
+
+    `insecure`: over plain HTTP.
 
     Raises BuildError when the build fails, OutsideError when builder, registry or disk are at
     fault.
     """
     several = len(what.platforms) > 1
-    verify = ["--tls-verify=false"] if what.insecure else []
+    verify = ["--tls-verify=false"] if insecure else []
     _follow(
         what,
         [
@@ -48,7 +40,7 @@ def build(
             *(f"--build-arg={name}={value}" for name, value in what.args.items()),
             *(f"--build-context={name}={value}" for name, value in what.contexts.items()),
             f"--file={what.context / what.dockerfile}",
-            *([f"--manifest={what.name}"] if several else [f"--tag={what.name}"]),
+            *([f"--manifest={name}"] if several else [f"--tag={name}"]),
             str(what.context),
         ],
         on_line,
@@ -56,8 +48,8 @@ def build(
     )
     push = ["manifest", "push", "--all"] if several else ["push"]
     options = [f"--digestfile={digest_file}", *verify]
-    place = f"docker://{what.name}"
-    _follow(what, ["buildah", *push, *options, what.name, place], on_line, env)
+    place = f"docker://{name}"
+    _follow(what, ["buildah", *push, *options, name, place], on_line, env)
     try:
         return digest_file.read_text().strip()
     except OSError as error:

@@ -9,32 +9,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from ciforge.doors.builder import explain
+from ciforge.doors.builder import Build, explain
 from ciforge.doors.process import ProcessError, follow
 from ciforge.errors import OutsideError
 
 
-@dataclass(frozen=True)
-class Build:
-    """One image. `context`: its folder, `dockerfile`: a path in it; `contexts`: references
-    of base images → what is taken for them; `output`: as BuildKit's --output has it."""
-
-    service: str
-    context: Path
-    dockerfile: str
-    args: Mapping[str, str]
-    platforms: list[str]
-    contexts: Mapping[str, str]
-    output: str
-
-
 def build(
-    what: Build, metadata: Path, on_line: Callable[[str], None], env: Mapping[str, str | None]
+    what: Build,
+    output: str,
+    metadata: Path,
+    on_line: Callable[[str], None],
+    env: Mapping[str, str | None],
 ) -> str:
     """Builds and pushes; the digest of the manifest, as BuildKit wrote it to `metadata`.
+
+    `output`: as BuildKit's --output has it.
 
     Raises BuildError when the build fails, OutsideError when builder, registry or disk are at
     fault.
@@ -51,7 +42,7 @@ def build(
         *(program, "build", "--progress=plain", "--frontend=dockerfile.v0"),
         *(f"--local=context={what.context}", f"--local=dockerfile={dockerfile.parent}"),
         *(f"--opt={name}={value}" for name, value in options.items()),
-        *(f"--output={what.output}", f"--metadata-file={metadata}"),
+        *(f"--output={output}", f"--metadata-file={metadata}"),
     ]
     try:
         follow(argv, on_line, env=env)

@@ -1,9 +1,11 @@
-"""What all builders have in common: how a failure is told."""
+"""What all builders have in common: what they build, and how a failure is told."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from ciforge.errors import EXIT_VERDICT_NO, CiforgeError, OutsideError
 
@@ -29,6 +31,19 @@ _MISSING = (
 )
 _ABOVE = "the lines above say what the build did"
 _ERROR = re.compile(r"^(?:ERROR|[Ee]rror): ")
+
+
+@dataclass(frozen=True)
+class Build:
+    """One image to build. `context`: its folder, `dockerfile`: a path in it; `contexts`:
+    references of base images → what is taken for them."""
+
+    service: str
+    context: Path
+    dockerfile: str
+    args: Mapping[str, str]
+    platforms: list[str]
+    contexts: Mapping[str, str]
 
 
 class BuildError(CiforgeError):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ciforge.doors import buildah, buildctl, buildx
+from ciforge.doors.builder import Build
 from ciforge.doors.docker_login import docker_login
 from ciforge.errors import InputError, OutsideError
 from ciforge.images.bake import (
@@ -77,15 +78,8 @@ def _buildctl(
     insecure = ",registry.insecure=true" if order.insecure else ""
     host = order.env.get("BUILDKIT_HOST")
     return buildctl.build(
-        buildctl.Build(
-            service=service.name,
-            context=target.context,
-            dockerfile=service.dockerfile or "Dockerfile",
-            args=arguments(service),
-            platforms=service.platforms,
-            contexts=contexts(target),
-            output=output(service, push=True) + insecure,
-        ),
+        _what(target),
+        output(service, push=True) + insecure,
         metadata,
         _prefixed(service.name, say),
         {**env, **({"BUILDKIT_HOST": host} if host else {})},
@@ -99,19 +93,24 @@ def _buildah(
     folder = env.get("DOCKER_CONFIG")
     login = {"REGISTRY_AUTH_FILE": f"{folder}/config.json"} if folder else {}
     return buildah.build(
-        buildah.Build(
-            service=service.name,
-            context=target.context,
-            dockerfile=service.dockerfile or "Dockerfile",
-            args=arguments(service),
-            platforms=service.platforms,
-            contexts=contexts(target),
-            name=local_name(service),
-            insecure=order.insecure,
-        ),
+        _what(target),
+        local_name(service),
         digest_file,
         _prefixed(service.name, say),
         {**env, **login},
+        insecure=order.insecure,
+    )
+
+
+def _what(target: Target) -> Build:
+    service = target.service
+    return Build(
+        service=service.name,
+        context=target.context,
+        dockerfile=service.dockerfile or "Dockerfile",
+        args=arguments(service),
+        platforms=service.platforms,
+        contexts=contexts(target),
     )
 
 

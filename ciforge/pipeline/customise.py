@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ciforge.config.model import Pipeline
+from ciforge.config.delivery import Pipeline
 from ciforge.pipeline.names import Job
 
 # Keywords that GitLab takes below `default:` (docs.gitlab.com/ci/yaml/#default).

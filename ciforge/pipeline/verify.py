@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from ciforge.config.model import Pipeline
+from ciforge.config.delivery import Pipeline
 from ciforge.gitlab_ci.document import resolve
 from ciforge.gitlab_ci.include import Files
 from ciforge.lint import Finding, lint

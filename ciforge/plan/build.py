@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 
 from ciforge import __version__
 from ciforge.affected.why import Reason
-from ciforge.config.model import Config, Environment, Suite
+from ciforge.config.delivery import Environment
+from ciforge.config.model import Config, Suite
 from ciforge.digest.diff import EntryChange
 from ciforge.plan.model import (
     Action,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from ciforge.config.model import Duration, Pipeline, Runners, Tier, Url
+from ciforge.config.delivery import Duration, Pipeline, Runners, Tier, Url
 
 PLAN_VERSION = 1
 

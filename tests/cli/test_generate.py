@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import yaml
 
-from ciforge.config.model import Pipeline
+from ciforge.config.delivery import Pipeline
 from ciforge.pipeline import verify
 from ciforge.plan.encode import encode_plan
 from ciforge.plan.model import Plan

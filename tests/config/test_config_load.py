@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
 
+from ciforge.config.delivery import Environment, GpuRunner
 from ciforge.config.load import parse_config
-from ciforge.config.model import Config, Environment, GpuRunner, Service, Suite
+from ciforge.config.model import Config, Service, Suite
 from ciforge.errors import InputError
 
 TOP = (

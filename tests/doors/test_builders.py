@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ciforge.doors import buildah, buildctl
-from ciforge.doors.builder import BuildError, explain
+from ciforge.doors.builder import Build, BuildError, explain
 from ciforge.errors import OutsideError
 
 DIGEST = "sha256:" + "a" * 64
@@ -55,23 +54,25 @@ def programs(tmp_path: Path) -> Programs:
     return Programs(tmp_path)
 
 
-def wanted(folder: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "service": "api",
-        "context": folder / "context",
-        "dockerfile": "apps/api/Dockerfile",
-        "args": {"SERVICE": "$(reboot)", "A": "b c"},
-        "platforms": ["linux/amd64"],
-        "contexts": {"node:22": f"docker-image://node:22@{DIGEST}"},
-        **more,
-    }
+def wanted(folder: Path, *platforms: str) -> Build:
+    return Build(
+        service="api",
+        context=folder / "context",
+        dockerfile="apps/api/Dockerfile",
+        args={"SERVICE": "$(reboot)", "A": "b c"},
+        platforms=list(platforms or ["linux/amd64"]),
+        contexts={"node:22": f"docker-image://node:22@{DIGEST}"},
+    )
+
+
+OUTPUT = "type=image,name=r/api,push=true"
 
 
 def test_buildctl(programs: Programs, tmp_path: Path) -> None:
     programs.add("buildctl", "buildctl-daemonless.sh")
-    what = buildctl.Build(**wanted(tmp_path, output="type=image,name=r/api,push=true"))
+    what = wanted(tmp_path)
     lines: list[str] = []
-    assert buildctl.build(what, tmp_path / "meta", lines.append, programs.env) == DIGEST
+    assert buildctl.build(what, OUTPUT, tmp_path / "meta", lines.append, programs.env) == DIGEST
     assert lines == ["done"]
     (call,) = programs.calls
     assert Path(call[0]).name == "buildctl-daemonless.sh"
@@ -90,14 +91,16 @@ def test_buildctl(programs: Programs, tmp_path: Path) -> None:
         f"--metadata-file={tmp_path}/meta",
     ]
     asked = {**programs.env, "BUILDKIT_HOST": "tcp://buildkit:1234"}
-    buildctl.build(what, tmp_path / "meta", lines.append, asked)
+    buildctl.build(what, OUTPUT, tmp_path / "meta", lines.append, asked)
     assert Path(programs.calls[-1][0]).name == "buildctl"
 
 
 def test_buildah(programs: Programs, tmp_path: Path) -> None:
     programs.add("buildah")
-    made = wanted(tmp_path, name="r/api:unchecked-in-1", insecure=True)
-    digest = buildah.build(buildah.Build(**made), tmp_path / "d", lambda _: None, programs.env)
+    name, file = "r/api:unchecked-in-1", tmp_path / "d"
+    digest = buildah.build(
+        wanted(tmp_path), name, file, lambda _: None, programs.env, insecure=True
+    )
     assert digest == DIGEST
     built, pushed = programs.calls
     assert built[1:5] == ["build", "--format=oci", "--timestamp=0", "--tls-verify=false"]
@@ -115,9 +118,8 @@ def test_buildah(programs: Programs, tmp_path: Path) -> None:
 
 def test_buildah_for_several_platforms(programs: Programs, tmp_path: Path) -> None:
     programs.add("buildah")
-    platforms = ["linux/amd64", "linux/arm64"]
-    made = wanted(tmp_path, name="r/api:x", insecure=False, platforms=platforms)
-    buildah.build(buildah.Build(**made), tmp_path / "d", lambda _: None, programs.env)
+    what, file = wanted(tmp_path, "linux/amd64", "linux/arm64"), tmp_path / "d"
+    buildah.build(what, "r/api:x", file, lambda _: None, programs.env, insecure=False)
     built, pushed = programs.calls
     assert "--platform=linux/amd64,linux/arm64" in built
     assert "--manifest=r/api:x" in built
@@ -127,15 +129,15 @@ def test_buildah_for_several_platforms(programs: Programs, tmp_path: Path) -> No
 
 def test_a_failure_is_a_verdict_on_the_service(programs: Programs, tmp_path: Path) -> None:
     programs.add("buildctl-daemonless.sh", code=1)
-    what = buildctl.Build(**wanted(tmp_path, output=""))
+    what = wanted(tmp_path)
     with pytest.raises(BuildError, match="api: it is broken"):
-        buildctl.build(what, tmp_path / "meta", lambda _: None, programs.env)
+        buildctl.build(what, OUTPUT, tmp_path / "meta", lambda _: None, programs.env)
 
 
 def test_a_missing_builder_is_named(tmp_path: Path) -> None:
-    what = buildctl.Build(**wanted(tmp_path, output=""))
+    what = wanted(tmp_path)
     with pytest.raises(OutsideError, match=r"buildctl-daemonless\.sh can't be started"):
-        buildctl.build(what, tmp_path / "meta", lambda _: None, {"PATH": str(tmp_path)})
+        buildctl.build(what, OUTPUT, tmp_path / "meta", lambda _: None, {"PATH": str(tmp_path)})
 
 
 @pytest.mark.parametrize(

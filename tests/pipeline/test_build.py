@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ciforge.config.model import BuildRunner, Pipeline, Runners
+from ciforge.config.delivery import BuildRunner, Pipeline, Runners
 from ciforge.plan.model import Plan
 from tests.pipeline.plans import FULL, child, deploy, jobs_of, plan, suite
 

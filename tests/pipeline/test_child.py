@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ciforge.config.model import Pipeline, Runner, Runners
+from ciforge.config.delivery import Pipeline, Runner, Runners
 from ciforge.pipeline.child import child_pipeline
 from ciforge.pipeline.names import job_name
 from ciforge.plan.encode import encode_plan

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ciforge.config.model import GpuRunner, Pipeline, Runner, Runners
+from ciforge.config.delivery import GpuRunner, Pipeline, Runner, Runners
 from ciforge.pipeline.child import child_pipeline
 from ciforge.pipeline.customise import merged
 from ciforge.pipeline.verify import blame, findings

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ciforge.config.model import Pipeline
+from ciforge.config.delivery import Pipeline
 from ciforge.pipeline.child import child_pipeline
 from ciforge.pipeline.verify import findings
 from ciforge.plan.encode import encode_plan

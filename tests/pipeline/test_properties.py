@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ciforge.config.model import BuildRunner, GpuRunner, Pipeline, Runner, Runners, SmokeRunner
+from ciforge.config.delivery import BuildRunner, GpuRunner, Pipeline, Runner, Runners, SmokeRunner
 from ciforge.pipeline.child import child_pipeline
 from ciforge.pipeline.verify import findings, refusals
 from ciforge.plan.encode import decode_plan, encode_plan
