@@ -22,18 +22,25 @@ MAX_NESTING = 10
 
 
 class Spot(NamedTuple):
-    """Where a value is: its keywords from the job on, its place in the file, its job."""
+    """Where a value is: its keywords from the job on, its place in the file, its job.
+
+    `open`: an include that nobody read may add keys to the mapping here, as GitLab merges
+    mappings key by key. What is missing is no finding then.
+    """
 
     path: str
     at: Position
     job: str | None
     findings: list[Finding]
+    open: bool = False
 
     def inside(self, key: object, at: Position) -> Spot:
         path = f"{self.path}:{key}" if self.path else str(key)
-        return Spot(path, at, self.job, self.findings)
+        return self._replace(path=path, at=at)
 
     def report(self, rule: str, message: str, hint: str) -> None:
+        if self.open and rule == "missing":
+            return
         text = f"{self.path} {message}" if self.path else message
         self.findings.append(Finding(self.at.file, self.at.line, self.job, rule, text, hint))
 
@@ -116,7 +123,7 @@ def both(*checks: Check) -> Check:
 
 
 def present(value: Any, spot: Spot) -> None:
-    if is_blank(value):
+    if is_blank(value) and not (spot.open and is_map(value)):
         spot.report("blank", "can't be blank", "write a value, or leave the keyword out")
 
 
@@ -259,6 +266,8 @@ def each(check: Check) -> Check:
     """`check` on every item of a list that is not null; lists inside are opened."""
 
     def check_all(value: Any, spot: Spot) -> None:
+        if isinstance(value, Seq):
+            spot = spot._replace(open=False)  # lists are replaced, not merged
         for index, item in enumerate(value if isinstance(value, Seq) else [value]):
             mark = value.where(index) if isinstance(value, Seq) else spot.at
             if isinstance(item, Seq):
@@ -343,7 +352,8 @@ def record(
                 spot._replace(at=value.where(both_named[1])).report(
                     "exclusive-keys", f"these keys cannot be used together: {words}", "keep one"
                 )
-        if exactly_one and sum(key in value for key in exactly_one) != 1:
+        named_ones = sum(key in value for key in exactly_one)
+        if exactly_one and named_ones != 1 and not (spot.open and not named_ones):
             words = ", ".join(exactly_one)
             spot.report(
                 "exclusive-keys", f"must use exactly one of these keys: {words}", "keep one"

@@ -81,7 +81,8 @@ def _beside_rules(value: Map, spot: Spot) -> None:
 def _whole_job(value: Map, spot: Spot) -> None:
     _beside_rules(value, spot)
     if "run" not in value and is_blank(value.get("script")):
-        spot.inside("script", value.where("script")).report(
+        here = spot.inside("script", value.where("script"))
+        here._replace(open=spot.open and "script" not in value).report(
             "missing", "can't be blank", "write at least one command"
         )
     _start(value, spot)
@@ -89,6 +90,7 @@ def _whole_job(value: Map, spot: Spot) -> None:
     is_pages = not is_blank(value.get("pages")) or (
         spot.job == "pages" and value.get("pages") is not False
     )
+    is_pages |= spot.open and "pages" not in value
     if not (is_pages or is_blank(value.get("publish"))):
         spot.inside("publish", value.where("publish")).report(
             "exclusive-keys", "can only be used within a `pages` job", "add `pages: true`"
@@ -99,6 +101,8 @@ def _start(value: Map, spot: Spot) -> None:
     """`start_in` belongs to `when: delayed` of a job without rules."""
     here = spot.inside("start_in", value.where("start_in"))
     delayed, start = value.get("when") == "delayed", value.get("start_in")
+    if spot.open and not {"when", "start_in"} <= value.keys():
+        return
     if delayed:
         flow.start_in(start, here)
     if ("rules" in value or not delayed) and not is_blank(start):
@@ -208,16 +212,16 @@ _ROOT: dict[str, Check] = {
 def check_keywords(document: Document, findings: list[Finding]) -> None:
     """Everything that stands at the top of a resolved file, each in its own right."""
     root = document.root
-    has_jobs = bool(document.outside)
+    has_jobs = is_open = bool(document.outside)
     for key, value in root.items():
-        spot = Spot("", root.where(key), None, findings)
+        spot = Spot("", root.where(key), None, findings, is_open and isinstance(value, Map))
         if key in document.partial:
             has_jobs = True
             continue
         if key in RESERVED or (key in ("default", "workflow") and not is_job(value)):
             _check_global(key, value, spot.inside(key, spot.at), root)
         elif str(key).startswith("."):
-            if is_blank(value):
+            if is_blank(value) and not spot.open:
                 spot._replace(job=_shown(key)).report(
                     "blank", "can't be blank", "fill the hidden job, or remove it"
                 )
@@ -249,7 +253,8 @@ def _check_global(key: str, value: Any, spot: Spot, root: Map) -> None:
 
 
 def _check_job(key: Any, value: Any, spot: Spot) -> None:
-    if not is_job(value):
+    elsewhere = spot.open and not {"script", "run", "trigger"} & value.keys()
+    if not (is_job(value) or elsewhere):
         spot.report(
             "no-work",
             "should implement the script:, run:, or trigger: keyword",
@@ -264,5 +269,6 @@ def _check_job(key: Any, value: Any, spot: Spot) -> None:
         spot.report(
             "bad-name", f"its name is too long (maximum is {MAX_NAME} characters)", "shorten it"
         )
-    does = "script" in value or "run" in value
+    # What another file makes of it may be a trigger job: those know no more keywords than jobs.
+    does = "script" in value or "run" in value or elsewhere
     (job if does else bridge)(value, spot)

@@ -50,7 +50,7 @@ class Relations:
         for name, job in self.document.jobs.items():
             self._instances[name] = self._expanded(name, job)
             for instance in self._instances[name]:
-                is_known = name not in self.document.partial
+                is_known = name not in self.document.partial and self._has_stage(name)
                 self._stage[instance.name] = index.get(job["stage"]) if is_known else None
         needs: dict[str, list[str]] = {}
         for name, job in self.document.jobs.items():
@@ -89,6 +89,11 @@ class Relations:
     def _maybe_outside(self) -> bool:
         """Names may come from an include that only GitLab can read."""
         return bool(self.document.outside)
+
+    def _has_stage(self, name: str) -> bool:
+        """Whether the stage, its own or the default, is that of no unread include."""
+        written = self.document.root.get(name)
+        return not self._maybe_outside() or (isinstance(written, Map) and "stage" in written)
 
     def _check_dependency(self, job: str, name: str, need: Need, kind: str) -> None:
         """`name` is the job's own, expanded; `need` what it names."""
@@ -221,16 +226,15 @@ class Relations:
     def _check_on_stop(self, name: str, job: Map) -> None:
         environment = job.get("environment")
         stop = environment.get("on_stop") if isinstance(environment, Map) else None
-        if stop is None or not isinstance(environment, Map):
+        if stop is None or not isinstance(environment, Map) or self._maybe_outside():
             return
         at = environment.where("on_stop")
 
         def report(problem: str, hint: str) -> None:
             self._report(name, at, "bad-on-stop", f"on_stop job {stop} {problem}", hint)
 
-        if stop not in self._stage or stop in self.document.partial:
-            if not self._maybe_outside():
-                report("is not defined", "name a job without `parallel` that stops it")
+        if stop not in self._stage:
+            report("is not defined", "name a job without `parallel` that stops it")
             return
         found = self.document.jobs[stop].get("environment") if stop in self.document.jobs else None
         if found is None:

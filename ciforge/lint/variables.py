@@ -70,6 +70,8 @@ def _long_form(value: Map, spot: Spot, allowed: tuple[str, ...]) -> None:
         if value.get(key) is not None:
             check(value[key], spot.inside(key, value.where(key)))
     options = value.get("options")
+    if spot.open and "value" not in value:
+        return
     if isinstance(options, list) and options and value.get("value") not in options:
         spot.report("unknown-value", "value must be present in options", "add it to the options")
 
