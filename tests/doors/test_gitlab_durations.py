@@ -1,10 +1,9 @@
-"""The durations of a project's jobs: a server that answers as GitLab's API is described."""
+"""The durations of a project's jobs, through the door to GitLab."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -12,28 +11,20 @@ from ciforge.doors.gitlab import job_durations
 from ciforge.errors import InputError, OutsideError
 from tests.doors.gitlab_server import Handler, environment, serving
 
-PARAMETERS = {"scope[]", "page", "per_page"}
-
 
 class GitLab(Handler):
-    """`GET /projects/:id/jobs`: newest first, `scope[]`, `page` and `per_page` (100 at most)."""
+    """Newest first, `per_page` 100 at most."""
 
+    operation = "GET /api/v4/projects/{id}/jobs"
     jobs: ClassVar[list[dict[str, Any]]] = []
     pages: ClassVar[list[str]] = []
 
-    def do_GET(self) -> None:  # noqa: N802
-        url = urlsplit(self.path)
-        query = parse_qs(url.query)
-        if not self.knows_who_asks:
-            self.answer(401, {"message": "401 Unauthorized"})
-        elif url.path != "/api/v4/projects/42/jobs" or not query.keys() <= PARAMETERS:
-            self.answer(404, {"message": "404 Not Found"})
-        else:
-            self.pages.append(query["page"][0])
-            found = [job for job in self.jobs if job["status"] in query["scope[]"]]
-            size = min(int(query["per_page"][0]), 100)
-            start = (int(query["page"][0]) - 1) * size
-            self.answer(200, found[start : start + size])
+    def result(self, asked: dict[str, Any]) -> object:
+        self.pages.append(asked["page"])
+        found = [job for job in self.jobs if job["status"] in asked["scope"]]
+        size = min(int(asked["per_page"]), 100)
+        start = (int(asked["page"]) - 1) * size
+        return found[start : start + size]
 
 
 def job(name: str, duration: float | None, status: str = "success") -> dict[str, Any]:
