@@ -68,6 +68,9 @@ FAULTS = {
     "cache: {key: {prefix: a}}": "exclusive-keys",
     "release: {tag_name: v1}": "missing",
     "release: {tag_name: v1, description: d, ref: 'a b'}": "bad-format",
+    "release: {tag_name: v1, description: d, assets: {links: []}}": "blank",
+    "release: {tag_name: v1, description: d, assets: {links: [a]}}": "wrong-type",
+    "release: {tag_name: v1, description: d, assets: {}}": "missing",
     "pages: public": "wrong-type",
     # flow
     "rules: {if: $A}": "wrong-type",
@@ -286,6 +289,7 @@ def test_a_thousand_jobs_are_not_too_many() -> None:
         f"rules: [{{changes: [{', '.join('x' * 50)}]}}]",
         "artifacts: {expose_as: a-b c_d, paths: [x]}",
         f"environment: {{name: a, url: {'u' * 255}}}",
+        "release: {tag_name: a, description: d, assets: {links: [{url: $A/b}, {c: 1}, {}]}}",
     ],
 )
 def test_a_limit_itself_is_allowed(keywords: str) -> None:
