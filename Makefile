@@ -33,6 +33,9 @@ demo: $(VENV)/run.stamp ## plan a real change in examples/all-erp (no node, no D
 test: lint test-fast docs test-node test-docker ## everything, the fast tests first; .ci/run runs it
 
 test-fast: $(VENV)/dev.stamp ## tests without node and Docker, under 60 s
+	$(BIN)/pytest -q -n auto -m "not node and not docker"
+
+coverage: $(VENV)/dev.stamp ## which lines the tests without node and Docker reach
 	$(BIN)/pytest -q -n auto -m "not node and not docker" --cov --cov-report=term:skip-covered
 
 test-node: $(VENV)/dev.stamp ## tests with real Nx and pnpm on examples/all-erp
@@ -76,4 +79,4 @@ lock: ## write the locked requirements anew
 clean: ## remove what was made here
 	rm -rf $(VENV) .coverage htmlcov site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-fast test-node test-docker e2e test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean
+.PHONY: help demo test test-fast coverage test-node test-docker e2e test-infra infra-up infra-status infra-down lint docs docs-serve bench lock clean

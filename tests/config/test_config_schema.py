@@ -164,7 +164,7 @@ def value(schema: dict[str, Any], wrong: st.SearchStrategy[Any]) -> st.SearchStr
 WRONG = st.one_of(SCALAR, st.lists(SCALAR, max_size=2), st.dictionaries(TEXT, SCALAR, max_size=2))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(value(config_schema(), WRONG))
 def test_loader_and_schema_agree(config: Any) -> None:
     # JSON is YAML 1.2, and has no 1.1 words to quote

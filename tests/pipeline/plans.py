@@ -90,7 +90,7 @@ def deploy(name: str, when: Any, needs: list[str]) -> DeployPlan:
 
 def child(made: Plan, **handed: bytes) -> dict[str, Any]:
     files = {"plan.json": encode_plan(made), **handed}
-    return yaml.safe_load(child_pipeline(made, files))
+    return yaml.load(child_pipeline(made, files), yaml.CSafeLoader)
 
 
 FULL = plan(

@@ -855,7 +855,7 @@ _NODE = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     nodes=st.dictionaries(st.text(max_size=8), _NODE, max_size=4),
     contents=st.dictionaries(st.sampled_from(_PATHS), _BYTES),
