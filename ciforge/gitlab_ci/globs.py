@@ -71,29 +71,48 @@ def _braces(pattern: str) -> list[int] | None:
 
 
 def _translate(pattern: str) -> str:
-    """A pattern without braces as a regular expression."""
-    out: list[str] = []
+    """A pattern without braces as a regular expression.
+
+    What follows a star is taken where it first comes: that leaves most for the next star. Only
+    the last `*` of a name and the last `**/` try every place, so that no path takes for ever.
+    """
+    groups = [""]  # between each `**/`
+    pieces = [""]  # between each `*` of a name
     at = 0
     while at < len(pattern):
         if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
-            out.append("(?:[^/]*/)*")
+            groups[-1] += _name(pieces)
+            groups.append("")
+            pieces = [""]
             at += 3
             continue
         char = pattern[at]
         at += 1
         if char == "*":
-            out.append("[^/]*")
+            pieces.append("")
+        elif char == "/":
+            groups[-1] += f"{_name(pieces)}/"
+            pieces = [""]
         elif char == "?":
-            out.append("[^/]")
+            pieces[-1] += "[^/]"
         elif char == "[":
             inside, at = _bracket(pattern, at)
-            out.append(inside)
+            pieces[-1] += inside
         elif char == "\\":
-            out.append(re.escape(pattern[at : at + 1]))
+            pieces[-1] += re.escape(pattern[at : at + 1])
             at += 1
         else:
-            out.append(re.escape(char))
-    return "".join(out)
+            pieces[-1] += re.escape(char)
+    first, *rest = [*groups[:-1], groups[-1] + _name(pieces)]
+    last = f"(?:[^/]*/)*{rest.pop()}" if rest else ""
+    return first + "".join(f"(?>(?:[^/]*/)*?{group})" for group in rest if group) + last
+
+
+def _name(pieces: list[str]) -> str:
+    """A folder or file whose name has a star between each two `pieces`."""
+    first, *rest = pieces
+    last = f"[^/]*{rest.pop()}" if rest else ""
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in rest if piece) + last
 
 
 def _bracket(pattern: str, at: int) -> tuple[str, int]:

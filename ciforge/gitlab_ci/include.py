@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ciforge.gitlab_ci.expressions import ExpressionError, holds, parse
+from ciforge.gitlab_ci.include_rules import applies
 from ciforge.gitlab_ci.inputs import interpolate
 from ciforge.gitlab_ci.load import Loaded, load
 from ciforge.gitlab_ci.nodes import Map, Position, Refused, Seq, merge
@@ -22,8 +22,6 @@ _YAML = re.compile(r".+\.(?:yml|yaml)$", re.IGNORECASE)
 _REMOTE = re.compile(r"(?:https?|ssh|git)://", re.IGNORECASE)
 _TEMPLATE = ".gitlab-ci.yml"
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
-_RULE_KEYS = ("if", "exists", "when", "changes")
-_MAX_PATHS = 50
 
 
 class Files(Protocol):
@@ -96,7 +94,7 @@ class Includes:
             location = dict(item)
         else:
             raise _wrong("each include must be a hash or a string", at)
-        if not self._applies(location.get("rules"), at):
+        if not applies(location.get("rules"), at, self.variables, self.files.paths):
             return []
         local = location.get("local")
         if isinstance(local, str) and "*" in local and not location.get("project"):
@@ -105,32 +103,10 @@ class Includes:
             return [{**location, "local": path} for path in found]
         return [location]
 
-    def _applies(self, rules: Any, at: Position) -> bool:
-        if rules is None:
-            return True
-        if not isinstance(rules, Seq) or not all(isinstance(rule, Map) and rule for rule in rules):
-            raise _wrong("include:rules should be an array of hashes", at)
-        for rule in rules:
-            _check_rule(rule)
-        for rule in rules:
-            if self._matches(rule):
-                return bool(rule.get("when") != "never")
-        return False
-
-    def _matches(self, rule: Map) -> bool:
-        condition = rule.get("if")
-        if condition is not None and not holds(parse(condition), self.variables):
-            return False
-        exists = rule.get("exists")
-        if exists is None:
-            return True
-        globs = exists.get("paths", []) if isinstance(exists, Map) else exists
-        globs = [globs] if isinstance(globs, str) else globs
-        patterns = [_wildcard(glob) for glob in globs if isinstance(glob, str)]
-        return any(p.fullmatch(path) for path in self.files.paths() for p in patterns)
-
     def _included(self, location: Mapping[str, Any], at: Position) -> Map:
         kinds = [kind for kind in SUBKEYS if not _is_blank(location.get(kind))]
+        if len(kinds) > 1 and "project" in kinds and _is_blank(location.get("file")):
+            kinds.remove("project")  # without a file it names none
         if not kinds:
             shown = ", ".join(str(key) for key in location)
             raise _wrong(f"`{shown}` has no valid subkey for include", at)
@@ -201,6 +177,8 @@ def _check_location(kind: str, location: Mapping[str, Any], at: Position) -> Non
             raise _wrong("include must specify the file where to fetch the config from", at)
         for file in named if isinstance(named, Seq) else [named]:
             _check_extension(file, at)
+    elif kind == "component" and "@" not in where and not _VARIABLE.search(where):
+        raise _wrong(f"component path `{where}` is not supported: it has no @version", at)
     elif kind == "template" and not where.endswith(_TEMPLATE):
         raise _wrong(f"template file `{where}` is not a valid location", at)
     elif kind in ("local", "remote"):
@@ -224,36 +202,18 @@ def _check_extension(where: Any, at: Position) -> None:
         raise _wrong(f"included file `{where}` does not have YAML extension", at)
 
 
-def _check_rule(rule: Map) -> None:
-    if unknown := [str(key) for key in rule if key not in _RULE_KEYS]:
-        names = ", ".join(unknown)
-        raise _wrong(f"include:rules:rule config contains unknown keys: {names}", rule.at)
-    condition, when = rule.get("if"), rule.get("when")
-    if condition is not None:
-        try:
-            parse(condition if type(condition) is str else "")
-        except ExpressionError:
-            raise _wrong(
-                "include:rules:rule if invalid expression syntax", rule.where("if")
-            ) from None
-    if when is not None and str(when) not in ("always", "never"):
-        raise _wrong(f"include:rules:rule when unknown value: {when}", rule.where("when"))
-    _check_paths(rule.get("changes"), "changes", rule)
-    exists = rule.get("exists")
-    if not isinstance(exists, str):
-        _check_paths(exists, "exists", rule)
+def _wildcard(path: str) -> re.Pattern[str]:
+    """`*` stays in one folder, two cross them, as lib/repository.rb in GitLab's code has it.
 
-
-def _check_paths(value: Any, key: str, rule: Map) -> None:
-    paths = value.get("paths") if isinstance(value, Map) else value
-    if value is None:
-        return
-    if not isinstance(paths, Seq) or not all(isinstance(path, str) for path in paths):
-        raise _wrong(f"include:rules:rule:{key} should be an array of strings", rule.where(key))
-
-
-def _wildcard(glob: str) -> re.Pattern[str]:
-    """`*` stays in one folder, `**` crosses them."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob.lstrip("/"))
-    tokens = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(tokens.get(part, re.escape(part)) for part in parts), re.DOTALL)
+    What stands between two stars is taken where it first comes, which leaves most for the rest:
+    a path is matched in time that grows with its square at most.
+    """
+    segments = re.split(r"\*{2,}", path.lstrip("/"))
+    out = []
+    for index, segment in enumerate(segments):
+        is_last = index == len(segments) - 1
+        first, *rest = map(re.escape, segment.split("*"))
+        final = f"[^/]*{rest.pop()}" if is_last and rest else ""
+        text = first + "".join(f"(?>[^/]*?{part})" for part in rest) + final
+        out.append(text if index == 0 else f".*{text}" if is_last else f"(?>.*?{text})")
+    return re.compile("".join(out), re.DOTALL)

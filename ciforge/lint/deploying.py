@@ -9,7 +9,8 @@ import base64
 import binascii
 from typing import Any
 
-from ciforge.gitlab_ci.nodes import Map
+from ciforge.gitlab_ci.include_rules import check as check_include_rules
+from ciforge.gitlab_ci.nodes import Map, Refused
 from ciforge.lint.checks import (
     Check,
     Spot,
@@ -129,6 +130,14 @@ def _is_hash(value: Any) -> bool:
         return False
 
 
+def _include_rules(value: Any, spot: Spot) -> None:
+    try:
+        check_include_rules(value, spot.at)
+    except Refused as error:
+        here = spot._replace(path="", at=error.position)
+        here.report(error.rule, f"trigger:{error.message}", error.hint)
+
+
 _INCLUDE = [
     "local",
     "file",
@@ -150,8 +159,12 @@ _include = by_type(
         record(
             {
                 **dict.fromkeys(_INCLUDE, anything),
-                "rules": expect(
-                    lambda value: is_seq(value) and all(map(is_map, value)), "an array of hashes"
+                "rules": both(
+                    expect(
+                        lambda value: is_seq(value) and all(map(is_map, value)),
+                        "an array of hashes",
+                    ),
+                    _include_rules,
                 ),
             },
             also=_include_parts,

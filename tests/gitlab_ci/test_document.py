@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ciforge.gitlab_ci.document import Document, resolve
-from ciforge.gitlab_ci.nodes import Refused
+from ciforge.gitlab_ci.nodes import Map, Refused
 
 
 class Repository(dict[str, str]):
@@ -23,6 +26,10 @@ class Repository(dict[str, str]):
 def document(text: str, **files: str) -> Document:
     repository = Repository({f"{name}.yml": content for name, content in files.items()})
     return resolve(text, "ci.yml", repository)
+
+
+def document_in(repository: Repository, text: str) -> Map:
+    return resolve(text, "ci.yml", repository).root
 
 
 def refusal(text: str, **files: str) -> Refused:
@@ -105,6 +112,7 @@ def test_keys_keep_the_place_that_they_came_from() -> None:
         ("include: {remote: a.yml}", "include-invalid"),
         ("include: {remote: 'https://a/b.txt'}", "include-invalid"),
         ("include: {component: [a]}", "include-invalid"),
+        ("include: {component: gitlab.com/a/b}", "include-invalid"),
         ("include: {local: ' '}", "include-invalid"),
         ("variables: {A: b}\ninclude: {local: '$A.yml'}", "include-invalid"),
         ("- a", "yaml-no-mapping"),
@@ -143,6 +151,81 @@ def test_includes_merge_below_the_file_and_wildcards_stay_in_their_folder() -> N
     assert found.jobs["j"] == {"script": "j", "tags": ["x"], "stage": "test"}
     assert "k" not in found.jobs
     assert "k" in resolve("include: 'ci/**.yml'", "ci.yml", files).jobs
+    assert list(resolve("include: 'ci/**/*.yml'", "ci.yml", files).jobs) == ["k"]
+
+
+_PATHS = st.text(alphabet="ab/", max_size=10)
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="ab/**", max_size=10), st.lists(_PATHS, max_size=20))
+def test_wildcards_match_what_gitlabs_regular_expressions_match(
+    glob: str, paths: list[str]
+) -> None:
+    """lib/repository.rb replaces `**`, then `*`; the paths are those that a pattern may be."""
+    glob = f"a{glob}*.yml"
+    files = Repository({f"{path}.yml": ".h: {}" for path in ["a", *paths] if path[-1:] != "/"})
+    known = re.escape(glob).replace(r"\*\*", ".*?").replace(r"\*", "[^/]*?")
+    expected = any(re.fullmatch(known, path) for path in files)
+    assert (".h" in resolve(f"include: '{glob}'", "ci.yml", files).root) == expected
+
+
+def test_a_wildcard_of_many_stars_ends() -> None:
+    files = Repository({f"{'a' * 200}.yml": "", f"{'/a' * 200}.yml": ""})
+    for stars in ("*" * 3000, "*a" * 1000, "**a" * 1000, "*/**" * 1000):
+        assert document_in(files, f"include: {{local: '{stars}b.yml'}}") == {}
+        exists = f"include: {{local: x.yml, rules: [{{exists: ['{stars}b']}}]}}"
+        assert document_in(files, exists) == {}
+
+
+def test_a_project_without_a_file_names_nothing() -> None:
+    assert "k" in document("include: {local: a.yml, project: a/b}", a="k: {script: x}").jobs
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "",
+        "{}",
+        "a",
+        "{if: $A ==}",
+        "{if: 1}",
+        "{if: $A, allow_failure: true}",
+        "{when: manual}",
+        "{changes: a}",
+        "{changes: [1]}",
+        "{changes: {compare_to: a}}",
+        "{changes: {paths: [a], b: c}}",
+        "{changes: {paths: [a], compare_to: 1}}",
+        "{exists: 1}",
+        "{exists: [1]}",
+        "{exists: {project: a}}",
+        "{exists: {paths: a}}",
+        "{exists: {paths: [a], b: c}}",
+        "{exists: {paths: [a], ref: b}}",
+        "{exists: {paths: [a], project: 1}}",
+        f"{{exists: {['a'] * 51}}}",
+        f"{{exists: {{paths: {['a'] * 51}}}}}",
+        f"{{changes: {['a'] * 51}}}",
+    ],
+)
+def test_rules_of_an_include_that_are_none(rule: str) -> None:
+    text = f"include: {{local: a.yml, rules: [{rule}]}}\nj: {{script: x}}"
+    assert refusal(text, a="k: {script: x}").rule == "include-invalid"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{when: always}",
+        "{exists: a.yml}",
+        "{exists: {paths: ['*.yml'], project: a/b, ref: c}}",
+        "{changes: {paths: [a], compare_to: b}}",
+        "{exists: ['{a,b}.yml']}",
+    ],
+)
+def test_rules_of_an_include_that_let_it_in(rule: str) -> None:
+    assert "k" in document(f"include: {{local: a.yml, rules: [{rule}]}}", a="k: {script: x}").jobs
 
 
 def test_what_only_gitlab_can_read_is_named() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +41,9 @@ from ciforge.gitlab_ci.globs import matches
         (r"\*", "*", "x"),
         ("a.b", "a.b", "axb"),
         ("a\nb", "a\nb", "ab"),
+        ("*a*b", "aab", "ba"),
+        ("*a*a*", "xayaz", "a"),
+        ("**/a/**/a/**/c", "a/a/a/c", "a/c"),
     ],
 )
 def test_matches(glob: str, yes: str, no: str) -> None:
@@ -53,6 +58,21 @@ def test_what_is_not_closed_matches_nothing(glob: str) -> None:
 
 def test_braces_that_make_millions_of_patterns_end() -> None:
     assert matches("{a,b}" * 40, "a" * 40)
+
+
+@pytest.mark.parametrize("part", ["*", "*a", "**/", "**/a/", "**/*a", "?*"])
+def test_a_glob_of_many_stars_ends(part: str) -> None:
+    for path in ("a" * 200, "a/" * 200, "aa/" * 100):
+        assert not matches(f"{part * 300}b", path)
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="a*/", max_size=8), st.text(alphabet="a/", max_size=8))
+def test_no_star_gives_up_too_soon(glob: str, path: str) -> None:
+    tokens = re.split(r"((?:(?<=/)|^)\*\*/|\*)", glob)
+    known = {"**/": "(?:[^/]*/)*", "*": "[^/]*"}
+    expected = "".join(known.get(token, re.escape(token)) for token in tokens)
+    assert matches(glob, path) == bool(re.fullmatch(expected, path))
 
 
 _GLOBS = st.text(alphabet="ab/*?[]{},!^-\\.", max_size=12)

@@ -136,6 +136,7 @@ BRIDGES = {
     "trigger: {include: [{local: a.yml, integrity: sha256-YQ==}]}": "bad-format",
     "trigger: {include: [{remote: 'https://a/b.yml', integrity: sha256-*}]}": "bad-format",
     "trigger: {include: [{local: a.yml, rules: {if: $A}}]}": "wrong-type",
+    "trigger: {include: [{local: a.yml, rules: [{when: manual}]}]}": "include-invalid",
     "trigger: {include: [1]}": "wrong-type",
     "trigger: {include: [{artifact: a.yml, job: ghost}]}": "unknown-dependency",
     "trigger: {branch: main}": "missing",
