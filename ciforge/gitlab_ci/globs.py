@@ -9,11 +9,16 @@ nothing. Checked against Ruby with 200,000 random globs and paths.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from itertools import pairwise
 
 ALTERNATIVES = 1000
 """Patterns that one glob's braces make at most; further ones are not looked at."""
+
+MAX_CHANGES = 50_000
+MAX_EXISTS = 10_000
+"""Comparisons of paths with globs after which GitLab takes the clause as true."""
 
 _NOTHING = "(?!)"
 _UNCLOSED = "["
@@ -23,6 +28,19 @@ _UNCLOSED = "["
 def matches(glob: str, path: str) -> bool:
     """Whether `path`, with `/`, is what `glob` names."""
     return _compile(glob).fullmatch(path) is not None
+
+
+def any_matches(globs: Collection[str], paths: Collection[str], limit: int) -> bool:
+    """Whether a path matches a glob, or GitLab would stop comparing and say yes."""
+    if not globs or not paths:
+        return False
+    plain = [glob for glob in globs if not set("*?[{\\") & set(glob)]
+    if set(plain) & set(paths):
+        return True
+    patterns = [glob for glob in globs if glob not in plain]
+    if len(patterns) * len(paths) > limit:
+        return True
+    return any(matches(glob, path) for glob in patterns for path in paths)
 
 
 @lru_cache(maxsize=4096)

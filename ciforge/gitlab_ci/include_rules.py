@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ciforge.gitlab_ci.expressions import ExpressionError, holds, parse
-from ciforge.gitlab_ci.globs import matches
+from ciforge.gitlab_ci.globs import MAX_EXISTS, any_matches
 from ciforge.gitlab_ci.nodes import Map, Position, Refused, Seq
 
 MAX_PATHS = 50
@@ -38,7 +38,7 @@ def _holds(rule: Map, variables: Mapping[str, str], paths: Callable[[], Iterable
         return True
     globs = exists.get("paths") if isinstance(exists, Map) else exists
     globs = [globs] if isinstance(globs, str) else globs or []
-    return any(matches(glob, path) for path in paths() for glob in globs)
+    return any_matches(globs, tuple(paths()), MAX_EXISTS)
 
 
 def check(rules: Any, at: Position) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ciforge.gitlab_ci.expressions import pattern
+from ciforge.gitlab_ci.globs import MAX_CHANGES, any_matches
 from ciforge.simulate.model import Event
-from ciforge.simulate.rules import MAX_CHANGES, any_matches, expression_holds
+from ciforge.simulate.rules import expression_holds
 
 DEFAULT_ONLY = {"refs": ["branches", "tags"]}
 """Of a job without rules: why it is missing in pipelines of merge requests."""

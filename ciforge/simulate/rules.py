@@ -10,13 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ciforge.gitlab_ci.expressions import ExpressionError, holds, parse
-from ciforge.gitlab_ci.globs import matches
+from ciforge.gitlab_ci.globs import MAX_CHANGES, MAX_EXISTS, any_matches
 from ciforge.simulate.model import Event
 from ciforge.simulate.variables import expand
-
-MAX_CHANGES = 50_000
-MAX_EXISTS = 10_000
-"""Comparisons of paths with globs after which GitLab takes the clause as true."""
 
 
 @dataclass(frozen=True)
@@ -105,19 +101,6 @@ def _exists(clause: Any, event: Event, variables: Mapping[str, str]) -> bool:
         files = tuple(path for path in files if "/" not in path)
     globs = [expand(glob, variables) for glob in written]
     return any_matches(globs, files, MAX_EXISTS)
-
-
-def any_matches(globs: list[str], paths: tuple[str, ...], limit: int) -> bool:
-    """Whether a path matches a glob, or GitLab would stop comparing and say yes."""
-    if not globs or not paths:
-        return False
-    plain = [glob for glob in globs if not set("*?[{\\") & set(glob)]
-    if set(plain) & set(paths):
-        return True
-    patterns = [glob for glob in globs if glob not in plain]
-    if len(patterns) * len(paths) > limit:
-        return True
-    return any(matches(glob, path) for glob in patterns for path in paths)
 
 
 CLAUSE: dict[str, Callable[[Any, Event, Mapping[str, str]], bool]] = {

@@ -9,6 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Set
 
+from ciforge.errors import InputError
+
+MAX_EXPANDED = 100_000
+MAX_LEVELS = 100
+"""How much of the variables in one text is read: characters, and variables within variables."""
+
 _NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
 _REFERENCE = re.compile(rf"\$({_NAME})|\$\{{({_NAME})\}}|%({_NAME})%")
 
@@ -57,18 +63,29 @@ def is_own(name: str) -> bool:
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """`text` with the values of the variables that exist, and of those within them."""
-    return _expand(text, variables, frozenset())
+    """`text` with the values of the variables that exist, and of those within them.
 
+    Raises InputError for values that name each other so often that they grow without end.
+    """
+    whole, left = text, MAX_EXPANDED
 
-def _expand(text: str, variables: Mapping[str, str], within: frozenset[str]) -> str:
-    def replacement(found: re.Match[str]) -> str:
-        name = found[1] or found[2] or found[3]
-        if name not in variables or name in within:
-            return found[0]
-        return _expand(variables[name], variables, within | {name})
+    def expanded(text: str, within: frozenset[str]) -> str:
+        def replacement(found: re.Match[str]) -> str:
+            name = found[1] or found[2] or found[3]
+            if name not in variables or name in within:
+                return found[0]
+            return expanded(variables[name], within | {name})
 
-    return _REFERENCE.sub(replacement, text)
+        nonlocal left
+        left -= 1 + len(text)
+        if left < 0 or len(within) > MAX_LEVELS:
+            raise InputError(
+                f"{whole[:40]!r}: its variables name each other too often",
+                hint=f"{MAX_EXPANDED:,} characters and {MAX_LEVELS} levels of them are read",
+            )
+        return _REFERENCE.sub(replacement, text)
+
+    return expanded(text, frozenset())
 
 
 def raw(section: object) -> frozenset[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ciforge.errors import InputError
 from ciforge.gitlab_ci.document import resolve
 from ciforge.simulate.creation import create
 from ciforge.simulate.events import PRESETS, completed
@@ -233,6 +234,19 @@ def test_variables_that_contain_each_other() -> None:
     assert made(text).errors == ('job: circular variable reference detected: ["A", "B", "C"]',)
     raw = "variables: {A: $B, B: {value: $A, expand: false}}\n" + one_job("stage: test")
     assert made(raw).errors == ()
+
+
+@pytest.mark.parametrize("value", ["$A{0}$A{0}", "$A{0}$A{0}$X", "$A{0}"])
+def test_variables_that_grow_without_end(value: str) -> None:
+    chain = ", ".join(f"A{i}: {value.format(i + 1)}" for i in range(2000))
+    text = f"variables: {{{chain}, A2000: ''}}\n" + one_job("tags: [$A0]")
+    with pytest.raises(InputError, match="too often"):
+        made(text)
+
+
+def test_variables_within_variables_within_variables() -> None:
+    chain = ", ".join(f"A{i}: $A{i + 1}" for i in range(50))
+    assert only(made(f"variables: {{{chain}, A50: x}}\n" + one_job("tags: [$A0]"))).tags == ("x",)
 
 
 def test_triggers() -> None:
