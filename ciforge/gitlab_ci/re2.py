@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 REPETITIONS = 1000
-"""The highest count of a repetition that RE2 takes."""
+"""The highest count of a repetition that RE2 takes, those within it multiplied."""
 
 _CLASSES = {"d": "09", "s": "\t\n\f\r  ", "w": "09AZ__az"}
 # Pairs of first and last character.
@@ -60,12 +60,18 @@ def compile(pattern: str) -> re.Pattern[str]:  # noqa: A001 - the name that `re`
 
 @dataclass
 class _Translation:
+    """`times`: how often the last atom may stand there, repetitions within it multiplied.
+
+    `most`: the highest of these in each group that is open.
+    """
+
     text: str
     at: int = 0
     flags: frozenset[str] = frozenset()
     out: list[str] = field(default_factory=list)
     outer: list[frozenset[str]] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
+    times: int = 1
+    most: list[int] = field(default_factory=lambda: [1])
     repeatable: bool = False
     stacked: bool = False
 
@@ -86,6 +92,7 @@ class _Translation:
                 if not self.outer:
                     raise Re2Error("unexpected )")
                 self.flags = self.outer.pop()
+                self._count(self.most.pop())
             self.at += 1
             self.out.append(char)
             return self._after(repeatable=char == ")")
@@ -113,7 +120,13 @@ class _Translation:
 
     def _atom(self, translated: str, *, folds: bool = True) -> None:
         self.out.append(f"(?i:{translated})" if folds and "i" in self.flags else translated)
+        self._count(1)
         self._after(repeatable=True)
+
+    def _count(self, times: int) -> None:
+        """The last atom holds what may stand there `times`, by repetitions within each other."""
+        self.times = times
+        self.most[-1] = max(self.most[-1], times)
 
     def _after(self, *, repeatable: bool, stacked: bool = False) -> None:
         self.repeatable, self.stacked = repeatable, stacked
@@ -130,6 +143,9 @@ class _Translation:
             high = int(counted[3]) if counted[3] else low
             if not low <= high or high > REPETITIONS:
                 raise Re2Error("bad repetition size")
+            self._count(self.times * max(high, 1))
+            if self.times > REPETITIONS:
+                raise Re2Error("bad repetition size")
         self.at += len(operator)
         if self.text.startswith("?", self.at):
             self.at += 1  # lazy: finds no less
@@ -140,28 +156,26 @@ class _Translation:
         if not self.text.startswith("(?", self.at):
             self.at += 1
         elif name := _GROUP.match(self.text, self.at):
-            if name[1] in self.names:
-                raise Re2Error("duplicate capture group name")
-            self.names.add(name[1])
             self.at = name.end()
         elif flags := _FLAGS.match(self.text, self.at):
             self.at = flags.end()
             within = self.flags.union(flags[1]).difference(flags[2] or "")
             if flags[3] == ")":
-                if flags[0] == "(?)":
-                    raise Re2Error("missing argument to repetition operator")
                 self.flags = within
                 self.stacked = False
                 return None
-            self.outer.append(self.flags)
+            self._push()
             self.flags = within
-            self.out.append("(?:")
-            return self._after(repeatable=False)
+            return None
         else:
             raise Re2Error("invalid perl operator")
+        return self._push()
+
+    def _push(self) -> None:
         self.outer.append(self.flags)
+        self.most.append(1)
         self.out.append("(?:")
-        return self._after(repeatable=False)
+        self._after(repeatable=False)
 
     def _escape(self) -> str:
         """What a backslash outside of a class begins, translated."""
