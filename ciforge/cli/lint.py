@@ -17,7 +17,7 @@ from ciforge.cli.terminal import escape, print_json, print_lines, style
 from ciforge.errors import EXIT_OK, EXIT_VERDICT_NO, InputError
 
 if TYPE_CHECKING:
-    from ciforge.lint import Finding
+    from ciforge.lint import Finding, Linted
 
 EXAMPLES = """\
 examples:
@@ -51,26 +51,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    found = {name: _findings(name, arguments) for name in dict.fromkeys(arguments.files)}
+    found = {name: _linted(name, arguments) for name in dict.fromkeys(arguments.files)}
     if arguments.format == "json":
         print_json(
             [
                 {
                     "file": name,
-                    "valid": not findings,
-                    "findings": [_as_json(finding) for finding in findings],
+                    "valid": not linted.findings,
+                    "findings": [_as_json(finding) for finding in linted.findings],
+                    "not_read": list(linted.unread),
                 }
-                for name, findings in found.items()
+                for name, linted in found.items()
             ]
         )
     else:
         print_lines(_as_text(found))
-    return EXIT_VERDICT_NO if any(found.values()) else EXIT_OK
+    return EXIT_VERDICT_NO if any(linted.findings for linted in found.values()) else EXIT_OK
 
 
-def _findings(name: str, arguments: argparse.Namespace) -> list[Finding]:
+def _linted(name: str, arguments: argparse.Namespace) -> Linted:
     from ciforge.collect.ci_files import CiFiles, read_ci_file
-    from ciforge.lint import lint
+    from ciforge.lint import examine
 
     if name == _STDIN:
         text, path = _read_stdin(), Path("stdin")
@@ -78,10 +79,10 @@ def _findings(name: str, arguments: argparse.Namespace) -> list[Finding]:
         path = Path(name)
         text = read_ci_file(path)
     shown = "stdin" if name == _STDIN else name
-    findings = lint(shown, text, CiFiles.around(path, arguments.root))
+    linted = examine(shown, text, CiFiles.around(path, arguments.root))
     if arguments.online:
-        findings = [*findings, *_asked(shown, text)]
-    return findings
+        linted = linted._replace(findings=[*linted.findings, *_asked(shown, text)])
+    return linted
 
 
 def _read_stdin() -> str:
@@ -112,18 +113,22 @@ def _as_json(finding: Finding) -> dict[str, object]:
     }
 
 
-def _as_text(found: dict[str, list[Finding]]) -> list[str]:
+def _as_text(found: dict[str, Linted]) -> list[str]:
     lines = []
-    for finding in (finding for findings in found.values() for finding in findings):
+    for finding in (finding for linted in found.values() for finding in linted.findings):
         where = style(f"{escape(finding.file)}:{finding.line}", "bold", sys.stdout)
         rule = style(f"[{finding.rule}]", "red", sys.stdout)
         job = f" {escape(finding.job)}:" if finding.job is not None else ""
         lines.append(f"{where}: {rule}{job} {escape(finding.message)}")
         lines.append(f"  {style(escape(finding.hint), 'dim', sys.stdout)}")
-    total = sum(map(len, found.values()))
-    wrong = sum(map(bool, found.values()))
+    for name, linted in found.items():
+        if linted.unread:
+            lines.append(f"{escape(name)}: not looked into: {escape(', '.join(linted.unread))}")
+    total = sum(len(linted.findings) for linted in found.values())
+    wrong = sum(bool(linted.findings) for linted in found.values())
     files = f"{len(found)} file{'s' * (len(found) != 1)}"
     if not total:
-        return [*lines, f"{style('valid', 'green', sys.stdout)}: {files}, nothing to refuse"]
+        read = " in what was read" if any(linted.unread for linted in found.values()) else ""
+        return [*lines, f"{style('valid', 'green', sys.stdout)}: {files}, nothing to refuse{read}"]
     said = f"{total} finding{'s' * (total != 1)} in {wrong} of {files}"
     return [*lines, f"{style('invalid', 'red', sys.stdout)}: {said}"]

@@ -42,7 +42,7 @@ def test_findings_in_json(folder: Path) -> None:
     said = ciforge("lint", "good.yml", "bad.yml", "--format", "json")
     assert said.code == 1
     good, bad = json.loads(said.out)
-    assert good == {"file": "good.yml", "valid": True, "findings": []}
+    assert good == {"file": "good.yml", "valid": True, "findings": [], "not_read": []}
     assert (bad["file"], bad["valid"]) == ("bad.yml", False)
     assert bad["findings"] == [
         {
@@ -76,6 +76,18 @@ def test_an_include_leads_to_nothing_outside_of_the_root(folder: Path) -> None:
     (folder / "in").mkdir()
     (folder / "in" / "main.yml").write_text("include: ../good.yml\n")
     assert "does not exist" in ciforge("lint", "in/main.yml", "--root", "in").out
+
+
+def test_includes_that_only_gitlab_can_read_are_named(folder: Path) -> None:
+    text = "include: [{project: a/b, file: [c.yml, d.yml]}, {template: Go.gitlab-ci.yml}]\n"
+    (folder / "out.yml").write_text(text + "j: {script: x}\n")
+    said = ciforge("lint", "out.yml", "good.yml")
+    assert said.out == (
+        "out.yml: not looked into: project: a/b, template: Go.gitlab-ci.yml\n"
+        "valid: 2 files, nothing to refuse in what was read\n"
+    )
+    found = json.loads(ciforge("lint", "out.yml", "--format", "json").out)
+    assert found[0]["not_read"] == ["project: a/b", "template: Go.gitlab-ci.yml"]
 
 
 def test_no_such_file(folder: Path) -> None:
