@@ -34,8 +34,8 @@ examples:
   ciforge simulate child.yml --var CI_COMMIT_TAG=v1.2.3 --format json
   ciforge simulate child.yml --as push_main --durations jobs.json --html pipeline.html
 
---as sets these variables, and --var adds to them or replaces them; CI_COMMIT_REF_NAME follows
-from branch or tag, and CI_DEFAULT_BRANCH is main:
+--as sets these variables, and --var adds to them or replaces them. What follows is set too:
+CI_COMMIT_REF_NAME, CI_MERGE_REQUEST_TARGET_BRANCH_NAME, CI and more; CI_DEFAULT_BRANCH is main:
 """ + "".join(
     f"  {name:12} {' '.join(f'{k}={v}' for k, v in variables.items())}\n"
     for name, variables in PRESETS.items()
@@ -157,6 +157,9 @@ def _simulate(arguments: argparse.Namespace) -> Simulation:
     document = resolve(text, str(arguments.file), files, variables=variables)
     for name in document.outside:
         warn(f"not read, so its jobs are missing here: {name}", "only GitLab can include it")
+    if document.unfinished:
+        names = ", ".join(document.unfinished)
+        warn(f"not whole, as they build on what was not read: {names}", "only GitLab has the rest")
     event = Event(
         variables,
         changed=None if arguments.changed is None else tuple(arguments.changed),

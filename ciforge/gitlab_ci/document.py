@@ -25,6 +25,7 @@ INHERITED = (
     *GLOBALS,
     *("hooks", "timeout", "retry", "tags", "artifacts", "id_tokens", "interruptible"),
 )
+_WORK = frozenset({"script", "run", "trigger"})
 _FLATTENED = ("rules", "script", "before_script", "after_script")
 
 
@@ -46,6 +47,15 @@ class Document:
     jobs: Mapping[str, Map]
     outside: tuple[str, ...]
     partial: frozenset[Any] = frozenset()
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The jobs that extend or override what was not read."""
+        return tuple(
+            str(name)
+            for name, job in self.jobs.items()
+            if name in self.partial or (self.outside and not _WORK & job.keys())
+        )
 
     def where(self, job: str, key: str | None = None) -> Position:
         """The place of a job, or of one of its keys, wherever that came from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -23,13 +24,34 @@ PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 """Names for `--as`; the main branch is called main, a merge request comes from feature."""
 
 
-def completed(variables: Mapping[str, str]) -> dict[str, str]:
-    """`variables` with the default branch and the ref's name, which GitLab never leaves out.
+_SHA = "0123456789abcdef0123456789abcdef01234567"
+_ALWAYS = {"CI": "true", "GITLAB_CI": "true", "CI_SERVER": "yes", "CI_DEFAULT_BRANCH": "main"}
+_MAX_SLUG = 63
 
-    Nothing given stays nothing.
+
+def completed(variables: Mapping[str, str]) -> dict[str, str]:
+    """`variables` with those of GitLab's own that follow from them, or that it never leaves out.
+
+    Nothing given stays nothing. The commit's SHA is made up; what GitLab knows of the project
+    and the server is not.
+    Source: "Predefined CI/CD variables reference" in GitLab's documentation, "Pre-pipeline".
     """
     if not variables:
         return {}
-    ref = variables.get("CI_COMMIT_TAG") or variables.get("CI_COMMIT_BRANCH")
-    known = {"CI_DEFAULT_BRANCH": "main", **({"CI_COMMIT_REF_NAME": ref} if ref else {})}
-    return {**known, **variables}
+    known = {**_ALWAYS, "CI_COMMIT_SHA": _SHA, **variables}
+    known.setdefault("CI_COMMIT_SHORT_SHA", known["CI_COMMIT_SHA"][:8])
+    branch = known.get("CI_COMMIT_BRANCH") or known.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME")
+    if ref := known.get("CI_COMMIT_REF_NAME") or known.get("CI_COMMIT_TAG") or branch:
+        known.setdefault("CI_COMMIT_REF_NAME", ref)
+        known.setdefault("CI_COMMIT_REF_SLUG", _slug(ref))
+    if number := known.get("CI_MERGE_REQUEST_IID"):
+        known.setdefault("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", known["CI_DEFAULT_BRANCH"])
+        known.setdefault("CI_MERGE_REQUEST_EVENT_TYPE", "detached")
+        known.setdefault("CI_MERGE_REQUEST_REF_PATH", f"refs/merge-requests/{number}/head")
+        if ref:
+            known.setdefault("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", ref)
+    return known
+
+
+def _slug(ref: str) -> str:
+    return re.sub(r"[^a-z0-9]", "-", ref.lower())[:_MAX_SLUG].strip("-")

@@ -60,11 +60,9 @@ def test_json_has_the_same_and_no_value_of_the_users_variables(file: Path) -> No
     )
     answer = said.json
     assert "s3cr3t" not in said.out
-    assert answer["event"]["variables"] == {
+    assert {name: answer["event"]["variables"][name] for name in ("CI", "CI_COMMIT_REF_NAME")} == {
+        "CI": "true",
         "CI_COMMIT_REF_NAME": "v9",
-        "CI_COMMIT_TAG": "v9",
-        "CI_DEFAULT_BRANCH": "main",
-        "CI_PIPELINE_SOURCE": "push",
     }
     assert answer["event"]["own_variables"] == ["TOKEN"]
     assert answer["event"]["changed"] == ["a.py", "b.py"]
@@ -122,8 +120,16 @@ def test_local_includes_and_existing_files(file: Path) -> None:
     said = ciforge("simulate", file.name, "--as", "push_main")
     assert said.out.splitlines()[0].startswith("1 job: 1:00")
     assert "not read" in said.err
+    assert "not whole" not in said.err
     there = ciforge("simulate", file.name, "--as", "push_main", "--root", "ci")
     refused(there, "ci.yml:1", "more.yml", hint="")
+
+
+def test_jobs_that_build_on_what_only_gitlab_can_include_are_named(file: Path) -> None:
+    jobs = "a: {extends: .go}\nb: {tags: [x]}\nc: {script: [x]}\n"
+    file.write_text("include: {template: Go.gitlab-ci.yml}\n" + jobs)
+    said = ciforge("simulate", file.name, "--as", "push_main")
+    assert "not whole, as they build on what was not read: a, b\n" in said.err
 
 
 def test_an_include_that_only_these_variables_let_in(file: Path) -> None:
