@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ciforge.config.delivery import Pipeline
 from ciforge.pipeline import verify
 from ciforge.plan.encode import encode_plan
 from ciforge.plan.model import Plan
-from tests.cli.conftest import ciforge, process_of
+from tests.cli.conftest import Workspace, ciforge, process_of
 from tests.pipeline.plans import FULL
 
 
@@ -146,3 +147,29 @@ def test_what_nobody_but_ciforge_can_be_blamed_for_is_a_bug(
     monkeypatch.setattr(verify, "findings", lambda *_: [found])
     with pytest.raises(AssertionError):  # no run of ciforge may end so, says `checked`
         ciforge("generate", "--plan", write(tmp_path))
+
+
+def test_its_head_tells_how_to_make_it_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first pipeline: GitLab names no base, and the line that is to be typed has to."""
+    folder = workspace.path
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CI_COMMIT_BRANCH", "main")
+    monkeypatch.setenv("CI_COMMIT_BEFORE_SHA", "0" * 40)
+    graph = str(workspace.graph_file)
+    planned = ciforge("plan", "--offline", "--graph", graph, "--format", "json", "-o", "plan.json")
+    assert planned.code == 0, planned.err
+    first = ciforge("generate").out
+    monkeypatch.delenv("CI_COMMIT_BRANCH")
+
+    told = re.findall(r"^#.*?ciforge ((?:plan|generate) .*)$", first, re.MULTILINE)
+    plan, generate = (line.split() for line in told)
+    assert ciforge(*plan, "--offline", "--graph", graph).code == 0
+    assert ciforge(*generate).code == 0
+
+    jobs = [yaml.safe_load(text) for text in (first, (folder / "child.yml").read_text())]
+    for made in jobs:
+        del made["plan"]  # which carries the plan, with the words that chose its base
+    assert {name for name in jobs[0] if name.startswith(("build", "smoke"))}
+    assert [list(made) for made in jobs] == [list(jobs[0])] * 2
