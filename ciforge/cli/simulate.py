@@ -147,6 +147,7 @@ def _simulate(arguments: argparse.Namespace) -> Simulation:
     from ciforge.report.simulation import Simulation
     from ciforge.simulate.creation import create
     from ciforge.simulate.durations import Durations
+    from ciforge.simulate.guessed import guessed
     from ciforge.simulate.model import Event
     from ciforge.simulate.schedule import Fleet, schedule
 
@@ -166,6 +167,11 @@ def _simulate(arguments: argparse.Namespace) -> Simulation:
         files=tuple(files.paths()),
         has_cluster=not arguments.no_cluster,
     )
+    if unknown := guessed(document, event):
+        warn(
+            f"not known here, but rules ask for them: {', '.join(unknown)}",
+            f"they count as empty: --var {unknown[0]}=…",
+        )
     pipeline = create(document, event)
     fleet = Fleet(arguments.runners, arguments.gpu_runners, _gpu_tags(arguments))
     planned = schedule(

@@ -132,6 +132,20 @@ def test_jobs_that_build_on_what_only_gitlab_can_include_are_named(file: Path) -
     assert "not whole, as they build on what was not read: a, b\n" in said.err
 
 
+def test_variables_that_rules_ask_for_and_nobody_gave_are_named(file: Path) -> None:
+    file.write_text(
+        "a: {script: [x], rules: [[{if: '$CI_PROJECT_PATH == \"g/p\"'}], {if: $CI_COMMIT_TAG}]}\n"
+        "b: {script: [x], only: {variables: [$CI_COMMIT_MESSAGE =~ /skip/]}}\n"
+        "c: {script: [x], rules: [{if: $CI_MERGE_REQUEST_LABELS || $OWN}]}\n"
+    )
+    said = ciforge("simulate", file.name, "--as", "push_main")
+    assert "rules ask for them: CI_COMMIT_MESSAGE, CI_PROJECT_PATH\n" in said.err
+    said = ciforge("simulate", file.name, "--as", "mr", "--var", "CI_PROJECT_PATH=g/p")
+    assert "rules ask for them: CI_COMMIT_MESSAGE, CI_MERGE_REQUEST_LABELS\n" in said.err
+    given = ("--var", "CI_PROJECT_PATH=g/p", "--var", "CI_COMMIT_MESSAGE=")
+    assert ciforge("simulate", file.name, "--as", "tag", *given).err == ""
+
+
 def test_an_include_that_only_these_variables_let_in(file: Path) -> None:
     (file.parent / "more.yml").write_text("more: {script: [x], stage: build}\n")
     file.write_text(
