@@ -120,6 +120,8 @@ class Includes:
                 at,
                 "look for a file that includes itself",
             )
+        if kinds == ["project"] and isinstance(location["project"], Seq):
+            location = {**location, "project": location["project"][0]}  # GitLab takes the first
         kind, where = kinds[0], location[kinds[0]]
         if kind == "artifact":
             raise Refused(

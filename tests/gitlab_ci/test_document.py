@@ -231,6 +231,8 @@ def test_rules_of_an_include_that_let_it_in(rule: str) -> None:
 def test_what_only_gitlab_can_read_is_named() -> None:
     found = document("include: [{project: a/b, file: c.yml}, {template: Go.gitlab-ci.yml}]")
     assert found.outside == ("project: a/b", "template: Go.gitlab-ci.yml")
+    found = document("include: {project: [a/b, c/d], file: e.yml}")
+    assert found.outside == ("project: a/b",)
 
 
 def test_variables_of_the_project_are_left_to_gitlab() -> None:
