@@ -41,9 +41,9 @@ coverage: $(VENV)/dev.stamp ## which lines the tests without node and Docker rea
 test-node: $(VENV)/dev.stamp ## tests with real Nx and pnpm on examples/all-erp
 	$(BIN)/pytest -q -m "node"
 
-# What runs there serves all tests, and ends with them unless `make infra-up` ran before.
+# One process: what it starts serves all its tests, and ends with it unless `make infra-up` ran.
 test-docker: $(VENV)/dev.stamp ## tests on a real engine, registry, cluster: each station, e2e, the ground
-	$(DURING) $(BIN)/pytest -v -n 2 --dist loadgroup --durations=10 -m "docker"
+	$(DURING) $(BIN)/pytest -v --durations=10 -m "docker"
 
 e2e: $(VENV)/dev.stamp ## a commit becomes a running release: the six proofs
 	$(DURING) $(BIN)/pytest -v -m "docker" tests/e2e

@@ -22,20 +22,6 @@ STARTED_WITH = dict(os.environ)
 _LEAKS = ("CI", "NX_", "GITLAB", "CIFORGE", "DOCKER_", "GIT_", "NO_COLOR")
 
 
-# Tests that watch the engine's containers see no others' as long as one process has them all.
-_BESIDE_THEM = {"chart", "deploy", "infra"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs Docker runs in two processes: the cluster's side waits, the engine's works."""
-    for item in items:
-        if item.get_closest_marker("docker"):
-            folder = item.path.relative_to(Path(__file__).parent).parts[0]
-            side = "cluster" if folder in _BESIDE_THEM else "engine"
-            item.add_marker(pytest.mark.xdist_group(side))
-
-
 @pytest.fixture(autouse=True)
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory

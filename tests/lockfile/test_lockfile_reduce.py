@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -334,30 +333,6 @@ def test_malformed_settings(workspace: str | None, manifest: str) -> None:
             importers=["x"],
             keep_root_dev=None,
         )
-
-
-def test_speed() -> None:
-    count = 600
-    data = {
-        "lockfileVersion": "9.0",
-        "importers": {".": {"dependencies": {"p0": {"specifier": "1", "version": "1.0.0"}}}},
-        "packages": {f"p{i}@1.0.0": {"resolution": {"integrity": "s" * 95}} for i in range(count)},
-        "snapshots": {
-            f"p{i}@1.0.0": {"dependencies": {f"p{(i + k) % count}": "1.0.0" for k in (1, 7, 30)}}
-            for i in range(count)
-        },
-    }
-    lock = PnpmLockfile.parse(json.dumps(data, indent=1))
-
-    def seconds() -> float:
-        started = time.perf_counter()
-        reduced = reduce_pnpm(
-            lock, workspace_yaml=None, root_package_json="{}", importers=[], keep_root_dev=None
-        )
-        assert reduced.packages == count
-        return time.perf_counter() - started
-
-    assert min(seconds() for _ in range(5)) < 0.05  # about 0.001 on an idle machine
 
 
 # --- laws -------------------------------------------------------------------------------

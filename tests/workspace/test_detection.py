@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import msgspec
@@ -745,7 +744,7 @@ def test_manifests_that_are_no_manifests(junk: bytes) -> None:
     assert isinstance(app(files, build=run("nest build")), Detected)
 
 
-def test_a_thousand_projects_cost_few_reads_and_little_time() -> None:
+def test_a_thousand_projects_cost_few_reads() -> None:
     nodes: dict[str, Any] = {}
     files: dict[str, Any] = {}
     for i in range(1000):
@@ -758,12 +757,10 @@ def test_a_thousand_projects_cost_few_reads_and_little_time() -> None:
         files[f"{root}/src/tracing.ts"] = "start();"
         files[f"{root}/src/bootstrap.ts"] = BOOTSTRAP
     workspace = Workspace(nodes, files)
-    begin = time.perf_counter()
     detected, rejected = workspace.detect()
     assert (len(detected), len(rejected)) == (100, 900)
     assert len(workspace.reads) == 4 * 100
     assert len(set(workspace.reads)) == len(workspace.reads)
-    assert time.perf_counter() - begin < 5
 
 
 def test_no_file_is_read_twice() -> None:

