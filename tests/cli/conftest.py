@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,10 +252,20 @@ class Workspace:
         return self.run("plan", "--offline", *argv)
 
 
+_TEMPLATES: list[Path] = []  # the repository of the first test, for all others to copy
+
+
 @pytest.fixture
-def workspace(repo: Any, tmp_path: Path) -> Workspace:
+def workspace(repo: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     made = Workspace(repo, tmp_path / "graph.json")
-    made.fill()
+    if _TEMPLATES:
+        shutil.copytree(_TEMPLATES[0], repo.path, dirs_exist_ok=True)
+        made.graph(made.stock())
+    else:
+        made.fill()
+        template = tmp_path_factory.mktemp("template") / "repo"
+        shutil.copytree(repo.path, template, ignore=shutil.ignore_patterns("hooks"))
+        _TEMPLATES.append(template)
     return made
 
 
