@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -228,8 +229,9 @@ def test_killed_stations_are_finished_by_their_reruns(
     project: Workspace, target: Cluster, tmp_path: Path
 ) -> None:
     """Killed some seconds in, with its children, as a runner that loses its machine."""
-    source = project.read(_COMMON)
-    project.commit("Again", {_COMMON: f"{source}\nexport const AGAIN = 1;\n"})
+    # New to BuildKit as well: what an earlier run has built would be over too soon.
+    again = f"export const AGAIN = '{uuid.uuid4()}';"
+    project.commit("Again", {_COMMON: f"{project.read(_COMMON)}\n{again}\n"})
     graph = ["--graph", "project-graph.json"]
     base = ["--base", project.before, "--format", "json"]
     plan, images, smoke = (tmp_path / f"{name}.json" for name in ("plan", "images", "smoke"))
