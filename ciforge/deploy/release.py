@@ -68,22 +68,25 @@ class Station:
         interrupts it, after the way back.
         """
         before = self._recover(ask(self.helm), rollout.timeout)
+        hopeless = ""
+
+        def is_hopeless() -> bool:
+            """Kept in words: once Helm has ended, the container may be in another state."""
+            nonlocal hopeless
+            hopeless = hopeless or watch.hopeless(rollout.max_restarts)
+            return bool(hopeless)
+
         with (
             self.section("ciforge_rollout", f"Rolling out {self.helm.release}"),
             Watch(self.kubectl, self.helm.release, self.say) as watch,
         ):
             try:
                 with _values(rollout) as values:
-                    self.helm.upgrade(
-                        rollout.chart,
-                        values,
-                        rollout.timeout,
-                        until=lambda: bool(watch.hopeless(rollout.max_restarts)),
-                    )
+                    self.helm.upgrade(rollout.chart, values, rollout.timeout, until=is_hopeless)
             except BusyError:
                 raise
             except StoppedError:
-                failed, trouble = watch.hopeless(rollout.max_restarts), watch.trouble()
+                failed, trouble = hopeless, watch.trouble()
             except OutsideError as error:
                 watch.look()
                 failed, trouble = helm_words(error), watch.trouble()

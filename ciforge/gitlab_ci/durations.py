@@ -30,34 +30,11 @@ _UNITS = {
     }.items()
     for word in words.split()
 }
-_DIGITS = {
-    word: number
-    for number, words in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-    for word in [words]
-}
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+_DIGITS = {word: number for number, word in enumerate(_ONES.split())}
 _TENS = {
     word: 10 * number
     for number, word in enumerate(

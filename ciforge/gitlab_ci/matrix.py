@@ -7,9 +7,14 @@ a matrix gives `job: [a, b]` for each combination of its values.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ciforge.gitlab_ci.nodes import Map, Seq
+
+_VALUE = re.compile(r"\$\[\[\s*matrix\.([a-zA-Z0-9_-]+)\s*\]\]")
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,20 @@ def text(value: Any) -> str:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def interpolated(value: Any, values: Mapping[str, str]) -> Any:
+    """`value` with each `$[[ matrix.NAME ]]` in it replaced by that of `values`, where known."""
+    if isinstance(value, str):
+        return _VALUE.sub(lambda found: values.get(found[1], found[0]), value)
+    if isinstance(value, Map):
+        replaced = Map(value.at)
+        for key, inner in value.items():
+            replaced.put(key, interpolated(inner, values), value.where(key))
+        return replaced
+    if isinstance(value, Seq):
+        items = Seq(value.at)
+        for index, inner in enumerate(value):
+            items.put(interpolated(inner, values), value.where(index))
+        return items
+    return value

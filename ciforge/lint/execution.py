@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from ciforge.gitlab_ci.durations import MAX_TIMEOUT
+from ciforge.gitlab_ci.limits import MAX_PARALLEL
 from ciforge.gitlab_ci.nodes import Map
 from ciforge.lint.checks import (
     MAX_NESTING,
@@ -46,7 +47,6 @@ from ciforge.lint.checks import (
 from ciforge.lint.variables import variables
 
 MAX_TAGS = 50
-MAX_PARALLEL = 200
 # The failure reasons that GitLab records, which `retry: when` accepts, all of them.
 FAILURES = frozenset(
     [

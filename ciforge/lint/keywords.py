@@ -9,6 +9,7 @@ from typing import Any
 
 from ciforge.gitlab_ci.document import GLOBALS, RESERVED, Document, is_job
 from ciforge.gitlab_ci.inputs import check_job_input
+from ciforge.gitlab_ci.limits import MAX_NAME
 from ciforge.gitlab_ci.nodes import Map, Refused
 from ciforge.lint import execution, flow, storing
 from ciforge.lint.checks import (
@@ -33,8 +34,6 @@ from ciforge.lint.checks import (
 from ciforge.lint.deploying import environment, trigger
 from ciforge.lint.finding import Finding
 from ciforge.lint.variables import variables
-
-MAX_NAME = 255
 
 _COMMON: dict[str, Check] = {
     "extends": strings_or_string,

@@ -7,24 +7,20 @@ lib/gitlab/ci/pipeline/seed/build.rb in GitLab's code.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ciforge.gitlab_ci.document import Document
-from ciforge.gitlab_ci.matrix import Instance, instances
+from ciforge.gitlab_ci.limits import MAX_NAME, MAX_NEEDS
+from ciforge.gitlab_ci.matrix import Instance, instances, interpolated
 from ciforge.gitlab_ci.nodes import Map, Position, Seq
 from ciforge.lint.checks import is_string
 from ciforge.lint.circles import circle
 from ciforge.lint.finding import Finding
 from ciforge.lint.flow import is_job_need
 from ciforge.lint.variables import names_each_other
-
-MAX_NEEDS = 50
-MAX_NAME = 255
-_MATRIX = re.compile(r"\$\[\[\s*matrix\.(\w+)\s*\]\]")
 
 
 @dataclass(frozen=True)
@@ -156,7 +152,7 @@ class Relations:
             wanted = [
                 need
                 for item, at in raw
-                for need in self._expand_need(_in_matrix(item, instance), at)
+                for need in self._expand_need(interpolated(item, instance.variables), at)
             ]
             yield instance, wanted
             own = "".join(sorted(need.name for need in wanted))
@@ -329,20 +325,3 @@ def _named(item: Any) -> tuple[str, bool]:
     if isinstance(item, Map):
         return str(item["job"]), item.get("optional") is True
     return item, False
-
-
-def _in_matrix(item: Any, instance: Instance) -> Any:
-    """A need with `$[[ matrix.NAME ]]` replaced by the value of this instance."""
-    if isinstance(item, str):
-        return _MATRIX.sub(lambda match: instance.variables.get(match[1], match[0]), item)
-    if isinstance(item, Map):
-        replaced = Map(item.at)
-        for key, inner in item.items():
-            replaced.put(key, _in_matrix(inner, instance), item.where(key))
-        return replaced
-    if isinstance(item, Seq):
-        items = Seq(item.at)
-        for index, inner in enumerate(item):
-            items.put(_in_matrix(inner, instance), item.where(index))
-        return items
-    return item

@@ -5,11 +5,11 @@ Source: lib/gitlab/ci/config/entry/variable.rb and lib/gitlab/ci/variables in Gi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ciforge.gitlab_ci.nodes import Map
+from ciforge.gitlab_ci.references import references
 from ciforge.lint.checks import (
     Check,
     Spot,
@@ -23,7 +23,6 @@ from ciforge.lint.checks import (
 )
 from ciforge.lint.circles import circle
 
-_REFERENCE = re.compile(r"\$\$|%%|\$([a-zA-Z_]\w*)|\$\{([a-zA-Z_]\w*)\}|%([a-zA-Z_]\w*)%", re.ASCII)
 _FIELDS: dict[str, Check] = {
     "value": alphanumeric,
     "description": expect(
@@ -95,7 +94,5 @@ def _names(value: Any) -> Iterable[str]:
         if value.get("expand") is False:
             return
         value = value.get("value")
-    if isinstance(value, str) and ("$" in value or "%" in value):
-        for match in _REFERENCE.finditer(value):
-            if name := match[1] or match[2] or match[3]:
-                yield name
+    if isinstance(value, str):
+        yield from references(value)

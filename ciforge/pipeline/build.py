@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ciforge.gitlab_ci.limits import MAX_NEEDS, MAX_PARALLEL
 from ciforge.pipeline.names import Job, job_name, literal
 from ciforge.pipeline.runners import docker_in_docker, tags
 from ciforge.plan.model import Plan
 
-# GitLab's limits: https://docs.gitlab.com/ci/yaml/#needs and #parallel
-MAX_NEEDS = 50
-MAX_PARALLEL = 200
 _TIMEOUT = "2 hours"
 
 
@@ -76,6 +74,7 @@ def _job(
     plan: Plan, has_graph: bool, options: str, output: str, variables: Job | None = None
 ) -> Job:
     runner = plan.runners.build
+    file = f'"{output}"' if "$" in output else output
     graph = " --graph graph.json" if has_graph else ""
     builder = "" if runner.builder == "docker" else f"--builder {runner.builder} "
     prepared: list[str] = []
@@ -88,6 +87,10 @@ def _job(
         around = {"variables": {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}}
     if runner.image:
         around["image"] = {"name": runner.image, "entrypoint": [""]}
+    command = (
+        f'ciforge -C "$CIFORGE_WORKSPACE" build --plan plan.json{graph} {builder}{options}'
+        f"--push -o {file}"
+    )
     named = {**around.pop("variables", {}), **(variables or {})}
     return {
         "stage": "build",
@@ -95,11 +98,7 @@ def _job(
         **tags(runner.tags),
         **around,
         **({"variables": named} if named else {}),
-        "script": [
-            *prepared,
-            f'ciforge -C "$CIFORGE_WORKSPACE" build --plan plan.json{graph} {builder}{options}'
-            f'--push -o "{output}"'.replace('"images.json"', "images.json"),
-        ],
+        "script": [*prepared, command],
         "artifacts": {"paths": [output], "expire_in": "1 week"},
         "timeout": _TIMEOUT,
     }

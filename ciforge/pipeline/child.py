@@ -12,7 +12,8 @@ import gzip
 import lzma
 from collections.abc import Iterator, Mapping, Sequence
 
-from ciforge.pipeline.build import MAX_NEEDS, Builds, build_jobs
+from ciforge.gitlab_ci.limits import MAX_NEEDS
+from ciforge.pipeline.build import Builds, build_jobs
 from ciforge.pipeline.customise import (
     check_patterns,
     customised,

@@ -6,9 +6,10 @@ import hashlib
 import re
 from typing import Any
 
+from ciforge.gitlab_ci.limits import MAX_NAME
+
 Job = dict[str, Any]
 
-_LONGEST = 255  # GitLab's limit for names of jobs
 _ODD = re.compile(r"[^A-Za-z0-9._/@+-]+")
 _SAFE = re.compile(r"[a-z0-9._-]+")
 
@@ -19,10 +20,10 @@ def job_name(kind: str, name: str) -> str:
     What had to be changed ends with a hash of what it was, so different names stay different.
     """
     plain = _ODD.sub("_", name)
-    if plain == name and len(kind) + 1 + len(name) <= _LONGEST:
+    if plain == name and len(kind) + 1 + len(name) <= MAX_NAME:
         return f"{kind} {name}"
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{kind} {plain[: _LONGEST - len(kind) - 14]}-{digest}"
+    return f"{kind} {plain[: MAX_NAME - len(kind) - 14]}-{digest}"
 
 
 def safe(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ciforge.gitlab_ci.document import Document
 from ciforge.gitlab_ci.durations import seconds
+from ciforge.gitlab_ci.limits import MAX_NEEDS
 from ciforge.gitlab_ci.matrix import Instance, instances
 from ciforge.simulate import rules
 from ciforge.simulate.model import EDGES, Event, Job, LeftOut, Pipeline, Status
@@ -17,11 +18,8 @@ from ciforge.simulate.needs import Expanded, needs_of
 from ciforge.simulate.policy import DEFAULT_ONLY, refused_by, specification
 from ciforge.simulate.variables import circles, declared, expand, inherited, raw, visible
 
-NEEDS_LIMIT = 50
-"""`ci_needs_size_limit`, as GitLab is delivered."""
 
-
-def create(document: Document, event: Event, *, needs_limit: int = NEEDS_LIMIT) -> Pipeline:
+def create(document: Document, event: Event, *, needs_limit: int = MAX_NEEDS) -> Pipeline:
     """The pipeline that `document` makes of `event`; a document that the lint refuses has none.
 
     `needs_limit`: the most jobs that one may need.

@@ -5,14 +5,11 @@ Source: GitLab's lib/gitlab/ci/config/normalizer and lib/gitlab/ci/config/entry/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from ciforge.gitlab_ci.matrix import Instance, instances
+from ciforge.gitlab_ci.matrix import Instance, instances, interpolated
 from ciforge.simulate.model import Need
-
-_MATRIX = re.compile(r"\$\[\[\s*matrix\.([a-zA-Z0-9_-]+)\s*\]\]")
 
 Expanded = Mapping[str, tuple[Instance, ...]]
 """The jobs with `parallel`, and what each becomes."""
@@ -24,7 +21,8 @@ def needs_of(section: Any, expanded: Expanded, values: Mapping[str, str]) -> tup
     `values` are the needing job's own values of its matrix, for `$[[ matrix.NAME ]]`.
     """
     found: list[Need] = []
-    for entry in _interpolated(section if isinstance(section, list) else [section], values):
+    for written in section if isinstance(section, list) else [section]:
+        entry = interpolated(written, values)
         need = {"job": entry} if isinstance(entry, str) else entry
         if not isinstance(need, Mapping) or not isinstance(need.get("job"), str):
             continue
@@ -37,13 +35,3 @@ def needs_of(section: Any, expanded: Expanded, values: Mapping[str, str]) -> tup
         names = [instance.name for instance in several] if several else [need["job"]]
         found.extend(Need(name, optional) for name in names)
     return tuple(found)
-
-
-def _interpolated(value: Any, values: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return _MATRIX.sub(lambda found: values.get(found[1], found[0]), value)
-    if isinstance(value, Mapping):
-        return {key: _interpolated(inner, values) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_interpolated(inner, values) for inner in value]
-    return value

@@ -6,17 +6,14 @@ they are written; only globs, tags and resource groups expand what is in them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Set
 
 from ciforge.errors import InputError
+from ciforge.gitlab_ci.references import references, replaced
 
 MAX_EXPANDED = 100_000
 MAX_LEVELS = 100
 """How much of the variables in one text is read: characters, and variables within variables."""
-
-_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
-_REFERENCE = re.compile(rf"\$({_NAME})|\$\{{({_NAME})\}}|%({_NAME})%")
 
 
 def declared(section: object) -> dict[str, str]:
@@ -70,10 +67,9 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     whole, left = text, MAX_EXPANDED
 
     def expanded(text: str, within: frozenset[str]) -> str:
-        def replacement(found: re.Match[str]) -> str:
-            name = found[1] or found[2] or found[3]
+        def value_of(name: str) -> str | None:
             if name not in variables or name in within:
-                return found[0]
+                return None
             return expanded(variables[name], within | {name})
 
         nonlocal left
@@ -83,7 +79,7 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
                 f"{whole[:40]!r}: its variables name each other too often",
                 hint=f"{MAX_EXPANDED:,} characters and {MAX_LEVELS} levels of them are read",
             )
-        return _REFERENCE.sub(replacement, text)
+        return replaced(text, value_of)
 
     return expanded(text, frozenset())
 
@@ -105,9 +101,7 @@ def circles(variables: Mapping[str, str], unexpanded: Set[str] = frozenset()) ->
     Tarjan's strongly connected components, in the order in which GitLab meets them.
     """
     graph = {
-        name: []
-        if name in unexpanded
-        else [n for m in _REFERENCE.finditer(value) if (n := m[1] or m[2] or m[3]) in variables]
+        name: [] if name in unexpanded else [n for n in references(value) if n in variables]
         for name, value in variables.items()
     }
     if not any(graph.values()):

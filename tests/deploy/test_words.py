@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ciforge.deploy.released import digests_of, last_good
+from ciforge.deploy import release
+from ciforge.deploy.released import Released, digests_of, last_good
 from ciforge.deploy.watch import Trouble, _newest, _state
 from ciforge.doors.helm import Revision
+from ciforge.doors.process import StoppedError
 
 
 def _history(*lines: tuple[str, str]) -> list[Revision]:
@@ -79,3 +82,53 @@ def test_states_in_words() -> None:
     assert _state({"status": ready}) == "ready"
     crash = {"containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}
     assert _state({"status": crash}) == "CrashLoopBackOff"
+
+
+def test_a_crash_loop_is_told_though_the_container_runs_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Helm takes its time to end, and Kubernetes has started the container anew by then."""
+    good = Revision(1, "deployed", "Install complete")
+
+    class Watch:
+        said = iter(["", "container api crashes again and again (3 restarts)"])
+
+        def __init__(self, *_: object) -> None: ...
+
+        def __enter__(self) -> Watch:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def hopeless(self, max_restarts: int) -> str:
+            assert max_restarts == 3
+            return next(self.said, "")
+
+        def trouble(self) -> list[Trouble]:
+            return [Trouble("api-1", "api", restarts=3)]
+
+    class Helm:
+        release = "shop"
+        back: int | None = None
+
+        def upgrade(self, *_: object, until: Any) -> None:
+            assert [until(), until(), until()] == [False, True, True]
+            raise StoppedError("helm was told to end")
+
+        def rollback(self, revision: int, timeout: int) -> None:
+            self.back = revision
+
+    class Lock:
+        lost = False
+
+    bad = Revision(2, "failed", "Upgrade failed: canceled")
+    states = iter([Released(good, good), Released(bad, good), Released(good, good)])
+    monkeypatch.setattr(release, "Watch", Watch)
+    monkeypatch.setattr(release, "ask", lambda _: next(states))
+    helm = Helm()
+    station = release.Station(helm, None, lambda _: None)  # type: ignore[arg-type]
+    rollout = release.Rollout(Path("chart"), [], {}, timeout=60, max_restarts=3, settle=0)
+    result = station.roll_out(rollout, Lock())  # type: ignore[arg-type]
+    assert (result.outcome, helm.back) == ("rolled back", 1)
+    assert result.reason.startswith("container api crashes again and again (3 restarts); rolled")
+    assert [one.pod for one in result.trouble] == ["api-1"]

@@ -178,3 +178,10 @@ def test_memory_is_that_of_ruby() -> None:
     assert too_big([few] * (MAX_BYTES // 1600)) is not None
     assert too_big({"k": "x" * (MAX_BYTES - 1000)}) is None
     assert too_big({"k": "x" * MAX_BYTES}) is not None
+
+
+@pytest.mark.parametrize(("words", "is_taken"), [(30_000, True), (60_000, False)])
+def test_two_mebibytes_are_the_limit(words: int, is_taken: bool) -> None:
+    """A short string takes a slot of 40 bytes, and its place in the list 8."""
+    found = too_big([f"w{number}" for number in range(words)])
+    assert (found is None) == is_taken

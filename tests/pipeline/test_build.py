@@ -41,7 +41,7 @@ def test_one_job_for_each_image_and_one_that_joins() -> None:
     assert list(jobs) == ["build s000", "build s001", "build s002", "images"]
     job = jobs["build s001"]
     assert job["variables"]["CIFORGE_SERVICE"] == {"value": "s001", "expand": False}
-    assert '--service "$CIFORGE_SERVICE" --push -o "part-2.json"' in job["script"][-1]
+    assert '--service "$CIFORGE_SERVICE" --push -o part-2.json' in job["script"][-1]
     assert jobs["images"]["needs"] == ["plan", "build s000", "build s001", "build s002"]
     assert jobs["images"]["script"] == [
         "ciforge build --plan plan.json --join 'part-*.json' --push -o images.json"

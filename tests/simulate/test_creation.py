@@ -249,6 +249,12 @@ def test_variables_within_variables_within_variables() -> None:
     assert only(made(f"variables: {{{chain}, A50: x}}\n" + one_job("tags: [$A0]"))).tags == ("x",)
 
 
+def test_a_doubled_sign_names_no_variable() -> None:
+    text = "variables: {A: a, B: $$A}\n" + one_job('tags: [$A, $$A, "%A%", "%%A%", $B]')
+    assert only(made(text)).tags == ("a", "$$A", "a", "%%A%", "$$A")
+    assert made("variables: {A: $$B, B: $$A}\n" + one_job("stage: test")).errors == ()
+
+
 def test_triggers() -> None:
     pipeline = made(
         """
