@@ -173,6 +173,17 @@ JobName = Annotated[
 ]
 
 
+ImageTag = Annotated[
+    str,
+    Meta(
+        # Nothing in it that a shell takes for more than a variable's name.
+        pattern=r"^[A-Za-z0-9_.${}-]+(?!\n)$",
+        max_length=128,
+        description="letters, digits and '._-', and GitLab's variables, as in v-$CI_PIPELINE_IID",
+    ),
+]
+
+
 class Pipeline(Section, frozen=True):
     """The generated child pipeline."""
 
@@ -191,6 +202,14 @@ class Pipeline(Section, frozen=True):
         ),
     ] = "auto"
     images_per_job: Annotated[int, Meta(ge=1, le=1000, description="of `build: auto`")] = 10
+    image_tags: Annotated[
+        tuple[ImageTag, ...],
+        Meta(
+            max_length=20,
+            description="tags that every image of the plan gets, reused ones too, beside that of "
+            "its inputs",
+        ),
+    ] = ("$CI_COMMIT_REF_SLUG",)
     max_jobs: Annotated[
         int,
         Meta(ge=10, le=5000, description="what GitLab allows in one pipeline (500 on Free)"),

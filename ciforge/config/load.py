@@ -12,7 +12,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import inspect
 
-from ciforge.config.delivery import JobName, Pipeline
+from ciforge.config.delivery import ImageTag, JobName, Pipeline
 from ciforge.config.model import Config, Image, Service
 from ciforge.config.positions import Node, Path, Problem, dotted, read_yaml, shown
 from ciforge.config.words import Name, Platform, RelativePath
@@ -30,7 +30,7 @@ _BOOLEANS = {
 # What a value of each pattern is, in the model's words.
 _RULES = {
     meta.pattern: meta.description
-    for _, meta in map(get_args, (Name, Platform, RelativePath, JobName))
+    for _, meta in map(get_args, (Name, Platform, RelativePath, JobName, ImageTag))
 }
 
 

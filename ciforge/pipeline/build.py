@@ -33,10 +33,10 @@ def build_jobs(plan: Plan, has_graph: bool, most: int) -> Builds:
     """
     names = plan.unseen
     if not names:
-        return Builds({"images": _images_job(joined=False, needs=["plan"])}, "images", 1)
+        return Builds({"images": _images_job(plan, "--join", needs=["plan"])}, "images", 1)
     parts = _parts(plan, len(names), most - 1)
     if parts == 1:
-        job = _job(plan, has_graph, options="", output="images.json")
+        job = _job(plan, has_graph, options=_tags(plan), output="images.json")
         return Builds({"build": job}, "build", 1)
     if parts == len(names) and plan.pipeline.build == "per-image":
         jobs = {
@@ -60,7 +60,7 @@ def build_jobs(plan: Plan, has_graph: bool, most: int) -> Builds:
         jobs = {"build": {"parallel": parts, **job}}
     # Above the limit the stage itself is what it waits for.
     needs = ["plan", *jobs] if parts < MAX_NEEDS else None
-    jobs = {**jobs, "images": _images_job(joined=True, needs=needs)}
+    jobs = {**jobs, "images": _images_job(plan, "--join 'part-*.json'", needs=needs)}
     return Builds(jobs, "images", parts + 1)
 
 
@@ -104,14 +104,18 @@ def _job(
     }
 
 
-def _images_job(*, joined: bool, needs: list[str] | None) -> Job:
+def _tags(plan: Plan) -> str:
+    """Only where all images are there: a part sets no tag."""
+    return "".join(f'--tag "{tag}" ' for tag in plan.pipeline.image_tags)
+
+
+def _images_job(plan: Plan, join: str, needs: list[str] | None) -> Job:
     """Sets tags in the registry alone: no layer moves, no engine is needed."""
-    parts = " --join 'part-*.json'" if joined else " --join"
     return {
         "stage": "images",
         **({"needs": needs} if needs is not None else {}),
         "variables": {"GIT_STRATEGY": "none"},
-        "script": [f"ciforge build --plan plan.json{parts} --push -o images.json"],
+        "script": [f"ciforge build --plan plan.json {join} {_tags(plan)}--push -o images.json"],
         "artifacts": {"paths": ["images.json"], "expire_in": "1 week"},
         "timeout": "15 minutes",
     }

@@ -101,6 +101,8 @@ def _assert_released(cluster: Cluster, pipeline: Pipeline) -> None:
     assert sorted(pods) == _SERVICES
     assert all(pod["spec"]["nodeName"] == REAL_NODE for pod in pods.values())
     assert [name for name, pod in pods.items() if not _is_ready(pod)] == []
+    # The branch's tag is on all of them, on those of an earlier pipeline too.
+    assert [one["service"] for one in pipeline.images if "main" not in one["tags"]] == []
     wanted = {one["service"]: f"{one['image']}@{one['digest']}" for one in pipeline.images}
     assert _images(cluster) == {name: wanted[name] for name in _SERVICES}
 

@@ -49,8 +49,12 @@ def test_no_tag_moves_before_all_parts_are_joined(workspace: Workspace) -> None:
 
     # All is there: the join alone leaves the same images.json, without an engine.
     (workspace.repo.path / "images.json").unlink()
-    again, _ = workspace.build(*PUSH, "--join", DOCKER_HOST="unix:///nonexistent.sock")
+    nowhere = "unix:///nonexistent.sock"
+    again, _ = workspace.build(*PUSH, "--join", "--tag", "1.1", DOCKER_HOST=nowhere)
     assert {n: i["digest"] for n, i in again.items()} == {n: i["digest"] for n, i in joined.items()}
+    # What is reused gets its new tag too.
+    assert all(i["action"] == "reused" and i["tags"][1:] == ["1.1"] for i in again.values())
+    workspace.docker("pull", "--quiet", f"{joined['api']['image']}:1.1")
 
 
 def test_parts_that_do_not_fit_are_refused(workspace: Workspace) -> None:

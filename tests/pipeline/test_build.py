@@ -43,9 +43,9 @@ def test_one_job_for_each_image_and_one_that_joins() -> None:
     assert job["variables"]["CIFORGE_SERVICE"] == {"value": "s001", "expand": False}
     assert '--service "$CIFORGE_SERVICE" --push -o part-2.json' in job["script"][-1]
     assert jobs["images"]["needs"] == ["plan", "build s000", "build s001", "build s002"]
-    assert jobs["images"]["script"] == [
-        "ciforge build --plan plan.json --join 'part-*.json' --push -o images.json"
-    ]
+    join = "ciforge build --plan plan.json --join 'part-*.json'"
+    tags = '--tag "$CI_COMMIT_REF_SLUG" --push -o images.json'
+    assert jobs["images"]["script"] == [f"{join} {tags}"]
     made = child(of(3, build="per-image"))
     assert made["smoke default"]["needs"] == ["plan", "images"]
     assert made["deploy staging"]["needs"] == ["plan", "images", "smoke default"]
@@ -89,6 +89,18 @@ def test_images_that_the_registry_holds_need_no_builder() -> None:
     assert list(builds(one)) == ["build"]
 
 
+@pytest.mark.parametrize("way", ["grouped", "per-image"])
+def test_who_has_all_images_sets_the_pipelines_tags(way: str) -> None:
+    made = of(3, build=way, image_tags=("$CI_COMMIT_REF_SLUG", "v-${CI_PIPELINE_IID}"))
+    jobs = builds(made)
+    tags = '--tag "$CI_COMMIT_REF_SLUG" --tag "v-${CI_PIPELINE_IID}" --push -o images.json'
+    last = list(jobs)[-1]
+    assert jobs[last]["script"][-1].endswith(tags)
+    assert not any("--tag" in " ".join(jobs[name]["script"]) for name in jobs if name != last)
+    none = builds(of(3, build=way, image_tags=()))
+    assert not any("--tag" in " ".join(job["script"]) for job in none.values())
+
+
 def test_docker_in_docker_waits_for_its_engine_and_makes_a_builder() -> None:
     job = builds(of(1, runner=BuildRunner(engine="docker-in-docker", tags=("dind",))))["build"]
     assert job["services"] == [{"name": "docker:29-dind", "alias": "docker"}]
@@ -107,7 +119,8 @@ def test_builders_without_an_engine() -> None:
     assert job["image"] == {"name": image, "entrypoint": [""]}
     assert job["variables"] == {"BUILDKITD_FLAGS": "--oci-worker-no-process-sandbox"}
     assert "services" not in job
-    assert "build --plan plan.json --builder buildkit --push" in job["script"][0]
+    built = 'build --plan plan.json --builder buildkit --tag "$CI_COMMIT_REF_SLUG" --push'
+    assert built in job["script"][0]
     job = builds(of(1, runner=BuildRunner(builder="buildah")))["build"]
     assert job["variables"] == {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
     assert "--builder buildah" in job["script"][0]
