@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -16,17 +16,14 @@ from ciforge.doors.process import ProcessError
 from ciforge.errors import OutsideError
 from ciforge.results.model import Check, SuiteResult
 from ciforge.smoke import model as models
-from ciforge.smoke.asking import Question, ask_all
+from ciforge.smoke.asking import Asking, Question
 from ciforge.smoke.judge import last_lines, result, state_check
-from ciforge.smoke.questions import Address, ask, ask_ready
-from ciforge.smoke.recognise import QUESTIONS
+from ciforge.smoke.questionnaire import about_dependencies, all_questions, is_healthy
 from ciforge.smoke.stack import Around, Prepared, Stack, stack
 
-# Seconds that a dependency may take to answer, once it counts as healthy; without a health
-# check it may still be starting.
-_PATIENCE_HEALTHY = 30
-_PATIENCE_BLIND = 90
-_HEARTBEAT = 15  # seconds between two signs of life while the containers start
+_LOOK = 1  # seconds between two looks at the containers while they start
+_HEARTBEAT = 15  # seconds between two signs of life meanwhile
+_JOIN = 5  # seconds that a look may still take when they have started
 
 
 def run_suite(prepared: Prepared, around: Around) -> SuiteResult:
@@ -54,22 +51,21 @@ class _Run:
         self.started, self.deadline = started, started + prepared.suite.timeout
         self.hidden = models.secrets(prepared.model)
         self.one_shots = models.ran_to_end(prepared.model)
+        self.since: dict[str, tuple[tuple[str, str], float]] = {}
+        self.shown: set[str] = set()
 
     def checks(self) -> list[Check]:
+        most = len(self.prepared.subjects) + len(self.prepared.dependencies)
         try:
-            checks = self._start()
-            if all(check.outcome == "passed" for check in checks):
-                checks += self._ask()
-            else:
-                checks += [
-                    Check(name=q.name, subject=q.subject, outcome="skipped", message="not asked")
-                    for q in self._questions(self.compose.containers())
-                ]
+            with Asking(most, partial(models.mask, hidden=self.hidden)) as asking:
+                checks = self._start(asking)
+                started = all(check.outcome == "passed" for check in checks)
+                checks += self._ask(asking) if started else self._given_up(asking)
             return self._with_logs(checks)
         finally:
             self.compose.used = time.monotonic() - self.started
 
-    def _start(self) -> list[Check]:
+    def _start(self, asking: Asking) -> list[Check]:
         """Starts everything and waits until it is healthy: one check for each container."""
         names = ", ".join(s.name for s in self.prepared.subjects)
         self.around.say(
@@ -78,7 +74,7 @@ class _Run:
         said, limit = "", None
         self.compose.deadline = self.deadline
         try:
-            with self._heartbeat():
+            with self._watched(asking):
                 self.compose.start()
         except ProcessError as error:
             said = error.stderr or error.message
@@ -88,11 +84,8 @@ class _Run:
             limit = self.suite.timeout
             said = f"not up within {limit} s"
         self.compose.deadline = None
-        seconds = time.monotonic() - self.started
         containers = [self._detailed(c) for c in self.compose.containers()]
-        checks = [state_check(c, self.one_shots, seconds, limit) for c in containers]
-        for check in checks:
-            self._show(check)
+        checks = self._see(containers, limit)
         if said and not any(check.outcome == "failed" for check in checks):
             benign = containers and all(c.outcome == "passed" for c in checks) and limit is None
             # Images are pulled before the first container is made.
@@ -109,63 +102,69 @@ class _Run:
         return checks
 
     @contextmanager
-    def _heartbeat(self) -> Iterator[None]:
-        """Says now and then what is still waited for."""
+    def _watched(self, asking: Asking) -> Iterator[None]:
+        """Meanwhile shows who is healthy, and asks it; says now and then who is waited for.
+
+        A dependency's question takes its time, which is lost only when nothing else starts.
+        Services are asked whether they are ready when all are up: another may still unsettle them.
+        """
         over = threading.Event()
 
-        def tell() -> None:
-            while not over.wait(_HEARTBEAT):
-                with suppress(OutsideError):
-                    waiting = sorted(
-                        f"{c.service} ({c.health or c.state})"
-                        for c in self.compose.containers()
-                        if c.health == "starting" or c.state == "created"
-                    )
-                    names = ", ".join(waiting) or "images to be pulled"
-                    self.around.say(f"{self.name}: waiting for {names}")
+        def watch() -> None:
+            said = time.monotonic()
+            while not over.wait(_LOOK):
+                with suppress(OutsideError, ValueError):
+                    containers = self.compose.containers()
+                    if over.is_set():
+                        return
+                    self._see([c for c in containers if self._is_up(c)], None)
+                    healthy = {c.service for c in containers if is_healthy(c)}
+                    early = about_dependencies(self.prepared, containers, self.deadline)
+                    asking.ask(q for q in early if q.subject in healthy)
+                    if time.monotonic() - said > _HEARTBEAT:
+                        said = time.monotonic()
+                        self.around.say(f"{self.name}: waiting for {_waiting(containers)}")
 
-        threading.Thread(target=tell, daemon=True).start()
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
         try:
             yield
         finally:
             over.set()
+            watcher.join(_JOIN)
+
+    def _is_up(self, container: docker.Container) -> bool:
+        ended = container.state == "exited" and container.exit_code == 0
+        return is_healthy(container) or (ended and container.service in self.one_shots)
+
+    def _see(self, containers: Sequence[docker.Container], limit: int | None) -> list[Check]:
+        """The check of each container by its state now; shown when it is not yet."""
+        checks = []
+        for container in containers:
+            state, now = (container.state, container.health), time.monotonic() - self.started
+            if self.since.get(container.id, ("", 0))[0] != state:
+                self.since[container.id] = state, now
+            seconds = self.since[container.id][1]
+            check = state_check(container, self.one_shots, seconds, limit)
+            if container.id not in self.shown or check.outcome != "passed":
+                self.shown.add(container.id)
+                self._show(check)
+            checks.append(check)
+        return checks
 
     def _detailed(self, container: docker.Container) -> docker.Container:
         if container.state == "running" and container.health in ("", "healthy"):
             return container
         return replace(container, detail=docker.detail(container, self.around.environment))
 
-    def _questions(self, containers: Sequence[docker.Container]) -> list[Question]:
-        _, host = docker.published_at()
-        now = time.monotonic()
-        by_service = {container.service: container for container in containers}
+    def _questions(self) -> list[Question]:
+        return all_questions(self.prepared, self.compose.containers(), self.deadline)
+
+    def _ask(self, asking: Asking) -> list[Check]:
+        questions = self._questions()
+        asking.ask(questions)
         found = []
-
-        def address(service: str, port: int) -> Address:
-            container = by_service.get(service)
-            # A service on the host's own network publishes nothing: it is there as it is.
-            return Address(host, container.ports.get(port, port) if container else port)
-
-        for subject in self.prepared.subjects:
-            if subject.ready is not None:
-                call = partial(ask_ready, address(subject.name, subject.port), subject.ready)
-                name = f"ready ({subject.ready})"
-                found.append(Question(name, subject.name, call, self.deadline))
-        for dependency in self.prepared.dependencies:
-            container = by_service.get(dependency.service)
-            healthy = container is not None and container.health == "healthy"
-            patience = _PATIENCE_HEALTHY if healthy else _PATIENCE_BLIND
-            call = partial(ask, dependency, address(dependency.service, dependency.port))
-            # A model takes its time to load, with or without a health check.
-            late = dependency.kind == "vllm"
-            until = self.deadline if late else min(self.deadline, now + patience)
-            found.append(Question(QUESTIONS[dependency.kind], dependency.service, call, until))
-        return found
-
-    def _ask(self) -> list[Check]:
-        questions = self._questions(self.compose.containers())
-        found = []
-        for check in ask_all(questions, self._fallen, partial(models.mask, hidden=self.hidden)):
+        for check in asking.answers(self._fallen):
             self._show(check)
             found.append(check)
         told = {check.subject for check in found if check.outcome == "failed"}
@@ -177,6 +176,15 @@ class _Run:
                 self._show(found[-1])
         order = {(q.subject, q.name): i for i, q in enumerate(questions)}
         return sorted(found, key=lambda c: order.get((c.subject, c.name), len(order)))
+
+    def _given_up(self, asking: Asking) -> list[Check]:
+        """What was answered before the start failed; the rest is not asked."""
+        known = {(check.subject, check.name): check for check in asking.answered()}
+        return [
+            known.get((q.subject, q.name))
+            or Check(name=q.name, subject=q.subject, outcome="skipped", message="not asked")
+            for q in self._questions()
+        ]
 
     def _fallen(self) -> dict[str, str]:
         states = [state_check(c, self.one_shots, 0, None) for c in self.compose.containers()]
@@ -201,3 +209,12 @@ class _Run:
             msgspec.structs.replace(c, log=logs.get(c.subject, [])) if c.outcome == "failed" else c
             for c in checks
         ]
+
+
+def _waiting(containers: Iterable[docker.Container]) -> str:
+    starting = sorted(
+        f"{c.service} ({c.health or c.state})"
+        for c in containers
+        if c.health == "starting" or c.state == "created"
+    )
+    return ", ".join(starting) or "images to be pulled"

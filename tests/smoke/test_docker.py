@@ -26,7 +26,7 @@ pytest_plugins = ["tests.infra.fixtures"]
 
 _STACK = Path(__file__).with_name("stack")
 _NAME = "ciforge-smoke-test:web"
-_SERVICES = ("web", "alone", "search", "assistant")
+_SERVICES = ("web", "alone", "search", "assistant", "unwell")
 _UP = "alone: running: ok"
 
 
@@ -44,6 +44,7 @@ class Smoke:
                 builders.suite("alone", "alone", timeout=30),
                 builders.suite("short", "alone", timeout=5),
                 builders.suite("vectors", "search", timeout=120),
+                builders.suite("unwell", "unwell", timeout=60),
                 builders.suite("gpu", "assistant", gpu=True),
             ],
             host,
@@ -178,6 +179,22 @@ def test_a_crash_is_red_with_its_exit_code_and_its_last_twenty_lines(smoke: Smok
     assert len(failed["log"]) == 20
     assert failed["log"][-1].startswith("line 30: no database")
     assert smoke.left() == []
+
+
+def test_a_dependency_is_asked_while_others_still_start(
+    smoke: Smoke, images: Callable[..., None]
+) -> None:
+    images("redis:8-alpine")
+
+    code, _, err = smoke.run("--suite", "unwell")
+
+    assert code == 1, err
+    checks = {(c["subject"], c["name"]): c for c in smoke.suites()[0]["checks"]}
+    assert checks["unwell", "healthy"]["message"].startswith("unhealthy")
+    assert checks["unwell", "ready (/health/ready)"]["message"] == "not asked"
+    assert checks["redis", "a key in Redis"]["outcome"] == "passed"
+    assert checks["redis", "healthy"]["seconds"] < checks["unwell", "healthy"]["seconds"]
+    assert err.index("redis: healthy: ok") < err.index("unwell: healthy: FAILED")
 
 
 def test_a_gpu_suite_without_a_gpu_is_not_run_and_says_why(smoke: Smoke) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from typing import Any
 from xml.etree import ElementTree
 
@@ -11,11 +14,13 @@ import yaml
 from ciforge.doors.docker import Container
 from ciforge.errors import InputError
 from ciforge.results.model import Check, Smoke, SuiteResult
+from ciforge.smoke.asking import Asking, Question
 from ciforge.smoke.judge import result, state_check
 from ciforge.smoke.junit import junit
 from ciforge.smoke.model import closure, mask, owners, ran_to_end, secrets
 from ciforge.smoke.override import Frame, override
 from ciforge.smoke.owner import Owner, project_name, stale
+from ciforge.smoke.questions import AnswerError
 from ciforge.smoke.recognise import recognise
 from ciforge.smoke.select import check_origin, chosen_suites, exact_images, subjects
 from tests.smoke.builders import PLAN_SHA, built, digest, images, plan, service, suite
@@ -275,6 +280,58 @@ def test_a_migration_that_ended_is_no_fault_and_nothing_started_is_no_success() 
     assert (check.name, check.outcome) == ("ended well", "passed")
     assert result("default", [], [check], 1).verdict == "passed"
     assert result("default", [], [], 1).verdict == "failed"
+
+
+# Asking
+
+
+class _Unanswered:
+    """A question that is never answered, and counts how often it was asked."""
+
+    def __init__(self, patience: float, deadline: float = math.inf) -> None:
+        self.tries = threading.Semaphore(0)
+        self.question = Question("a key", "redis", self._ask, patience, deadline)
+
+    def _ask(self) -> None:
+        self.tries.release()
+        raise AnswerError("no key of secret")
+
+
+def _hide(text: str) -> str:
+    return text.replace("secret", "***")
+
+
+def test_patience_is_counted_from_when_everything_has_started() -> None:
+    slow = _Unanswered(patience=0)
+    with Asking(1, _hide) as asking:
+        asking.ask([slow.question])
+        asking.ask([slow.question])  # known: it is not asked twice
+        for _ in range(3):
+            assert slow.tries.acquire(timeout=60)
+        assert asking.answered() == []
+        (check,) = asking.answers(dict)
+        assert asking.answered() == [check]
+
+    assert check.outcome == "failed"
+    assert check.message.startswith("no key of ***, still after ")
+
+
+@pytest.mark.timeout(60)
+def test_nothing_is_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ciforge.smoke.asking._LOOK", 0)
+    late, fallen = _Unanswered(math.inf, deadline=0), _Unanswered(math.inf)
+    with Asking(1, _hide) as asking:
+        asking.ask([late.question])
+        (check,) = asking.answers(dict)
+        assert check.message.startswith("no key of ***, still after ")
+    with Asking(1, _hide) as asking:
+        asking.ask([fallen.question])
+        (check,) = asking.answers(lambda: {"redis": "exited with code 3"})
+        assert check.message == "exited with code 3 (no key of ***)"
+    with Asking(1, _hide) as asking:
+        asking.ask([fallen.question])
+    while not asking.answered():
+        time.sleep(0.01)
 
 
 # JUnit
