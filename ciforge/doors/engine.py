@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _LABEL = "ciforge.start-check"
-_HEALTH_INTERVAL = 500_000_000  # nanoseconds; the image's own is made for hours, not seconds
+_SECOND = 1_000_000_000  # the engine's durations are in nanoseconds
+_OFTEN = {"interval": 3 * _SECOND // 10}  # the image's own is made for hours
+_DEFAULT_INTERVAL, _DEFAULT_RETRIES = 30, 3  # of Docker, for an image that doesn't say
 _GRACE = 3.0  # seconds that an image without a health check has to stay up
 
 
@@ -37,13 +39,19 @@ class Engine:
         from docker.errors import DockerException
 
         try:
-            self._client: DockerClient = docker.from_env()
+            self._client: DockerClient = docker.from_env(use_ssh_client=True)
             self._client.ping()
         except DockerException as error:
             raise OutsideError(
                 f"the Docker engine can't be reached ({innermost(error)})",
                 hint="start it (systemctl start docker), or name it in DOCKER_HOST",
             ) from error
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def image_id(self, name: str) -> str | None:
         """The id of an image in the engine, None when it isn't there."""
@@ -78,8 +86,9 @@ class Engine:
     def start_once(self, image: str, variables: Mapping[str, str], *, timeout: float = 60) -> None:
         """Starts the image alone: no network, read-only, no rights, as a cluster would at worst.
 
-        It passes when its health check does, or, without one, when it stays up. Raises
-        StartError otherwise. The container is gone afterwards.
+        It passes when its health check does, in the time that the image itself gives it (at most
+        `timeout` seconds), or, without one, when it stays up. Raises StartError otherwise. The
+        container is gone afterwards.
         """
         from docker.errors import DockerException
 
@@ -92,18 +101,19 @@ class Engine:
                 tmpfs={"/tmp": ""},  # noqa: S108 - inside the container
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
-                healthcheck={"interval": _HEALTH_INTERVAL},
+                healthcheck=_OFTEN,
                 labels={_LABEL: _owner()},
             )
             try:
                 container.start()
-                self._wait(container, timeout)
+                own = self._client.images.get(image).attrs["Config"].get("Healthcheck") or {}
+                self._wait(container, min(_patience(own), timeout))
             finally:
                 container.remove(force=True, v=True)
         except DockerException as error:
             raise StartError(innermost(error), []) from error
 
-    def _wait(self, container: Any, timeout: float) -> None:
+    def _wait(self, container: Any, patience: float) -> None:
         started = time.monotonic()
         while True:
             container.reload()
@@ -114,12 +124,10 @@ class Engine:
                 reason = f"it ended with exit code {state['ExitCode']}"
             elif health == "healthy" or (health is None and waited > _GRACE):
                 return
-            elif health == "unhealthy":
-                probes = state["Health"].get("Log") or [{}]
+            elif waited > patience:
+                probes = (state.get("Health") or {}).get("Log") or [{}]
                 answer = str(probes[-1].get("Output", "")).strip()
-                reason = f"its health check fails{f': {answer}' if answer else ''}"
-            elif waited > timeout:
-                reason = f"it was not healthy after {timeout:g} s"
+                reason = f"it is not healthy after {patience:g} s{f': {answer}' if answer else ''}"
             else:
                 time.sleep(0.1)
                 continue
@@ -134,6 +142,13 @@ class Engine:
             with contextlib.suppress(Exception):
                 container.remove(force=True, v=True)
         return len(dead)
+
+
+def _patience(health: Mapping[str, Any]) -> float:
+    """Seconds after which the image's own health check would have failed, as its config has it."""
+    interval = (health.get("Interval") or _DEFAULT_INTERVAL * _SECOND) / _SECOND
+    retries = health.get("Retries") or _DEFAULT_RETRIES
+    return float((health.get("StartPeriod") or 0) / _SECOND + interval * retries)
 
 
 def _owner() -> str:

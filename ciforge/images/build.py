@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import msgspec
 
@@ -40,8 +41,8 @@ def build(order: Order, write_context: WriteContext, say: Say) -> Images:
     for name in sorted(images):
         say(f"{name}: reused, {images[name].reason}")
     if missing:
-        engine = Engine() if starts else None
-        images.update(_build(order, missing, registry, engine, write_context, say))
+        with Engine() if starts else nullcontext() as engine:
+            images.update(_build(order, missing, registry, engine, write_context, say))
     if registry is not None:
         set_tags(order, services, images, registry, say)
     return Images(

@@ -20,8 +20,8 @@ def held(
     Asked now and not when planned: another pipeline may have built meanwhile.
     """
     if registry is None:
-        engine = Engine()
-        ids = {s.name: engine.image_id(f"{s.image}:{s.tag}") for s in services}
+        with Engine() as engine:
+            ids = {s.name: engine.image_id(f"{s.image}:{s.tag}") for s in services}
         reason = "the engine holds an image of the same inputs"
         return {s.name: _reused(s, None, i, reason) for s in services if (i := ids[s.name])}
     places = {s.name: (order.repository(s), s.tag or "") for s in services}
