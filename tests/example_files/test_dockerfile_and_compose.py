@@ -8,6 +8,7 @@ import re
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,16 +107,20 @@ def test_every_service_is_the_folder_of_that_name() -> None:
         assert graph["nodes"][name]["data"]["root"] == f"apps/{name}"
 
 
-@pytest.fixture
-def image(buildkit: Mapping[str, str]) -> Iterator[str]:
+def build(buildkit: Mapping[str, str], *options: str) -> None:
     """Plain `docker build`, by the builder that is part of the engine: the oldest that is met."""
     plain = {**os.environ, **buildkit, "BUILDX_BUILDER": "default"}
-    name = f"ciforge-example-test:{uuid.uuid4().hex[:8]}"
-    build = ["docker", "build", "--network=host", "--build-arg=SERVICE=auth-service"]
+    argv = ["docker", "build", "--network=host", "--build-arg=SERVICE=auth-service"]
     done = subprocess.run(
-        [*build, f"--tag={name}", str(EXAMPLE)], env=plain, capture_output=True, text=True
+        [*argv, *options, str(EXAMPLE)], env=plain, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def image(buildkit: Mapping[str, str]) -> Iterator[str]:
+    name = f"ciforge-example-test:{uuid.uuid4().hex[:8]}"
+    build(buildkit, f"--tag={name}")
     yield name
     subprocess.run(["docker", "rmi", "--force", name], env=dict(buildkit), check=False)
 
@@ -148,3 +153,17 @@ def test_image_is_small_and_only_what_runs(image: str, buildkit: Mapping[str, st
         packed = subprocess.check_output(["gzip", "-1"], stdin=saved.stdout)
     assert saved.returncode == 0
     assert len(packed) < 100_000_000
+
+
+@pytest.mark.docker
+def test_no_step_relies_on_what_another_left_in_a_cache_mount(
+    buildkit: Mapping[str, str], tmp_path: Path
+) -> None:
+    """The packages' layer comes from the cache, the mount of each later step is an empty one."""
+    fetch, later = (EXAMPLE / "Dockerfile").read_text().split("AS builder", 1)
+    assert later.count("id=pnpm,") == 2
+    for _ in range(2):
+        later = later.replace("id=pnpm,", f"id={uuid.uuid4().hex},", 1)
+    (tmp_path / "Dockerfile").write_text(f"{fetch}AS builder{later}")
+
+    build(buildkit, f"--file={tmp_path / 'Dockerfile'}", "--output=type=cacheonly")
