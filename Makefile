@@ -66,8 +66,10 @@ docs: $(VENV)/dev.stamp ## build the documentation, strictly
 docs-serve: $(VENV)/dev.stamp ## read the documentation while writing it
 	$(BIN)/mkdocs serve
 
-bench: $(VENV)/dev.stamp ## measure against Nx and print the table
-	$(BIN)/python -m benchmarks
+# The ground's servers would be heard in the times of what needs none of them.
+bench: $(VENV)/dev.stamp ## measure beside Nx and plain docker build, and print the tables
+	$(BIN)/python -m benchmarks affected plan pipeline
+	$(DURING) $(SHELL) -c 'eval "$$($(BIN)/python -m tests.infra env)" && $(BIN)/python -m benchmarks stations'
 
 lock: ## write the locked requirements anew
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv

@@ -26,7 +26,7 @@ _SIZES = (100, 1_000, 5_000, 10_000)
 _QUICK_SIZES = (100, 1_000)
 _PLAN_SIZES = (1_000, 2_000)
 _PIPELINE_SIZES = (1_000, 5_000)
-_WHAT = ("affected", "plan", "pipeline", "stations", "all")
+_WHAT = ("affected", "plan", "pipeline", "stations")
 _FAILURES = (
     AnswersDifferError,
     BuildDiffersError,
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rounds = 1 if arguments.quick else arguments.runs
     sizes = arguments.projects or (_QUICK_SIZES if arguments.quick else _SIZES)
     plan_sizes = arguments.projects or (_PLAN_SIZES[:1] if arguments.quick else _PLAN_SIZES)
-    what = arguments.what
+    what = arguments.what or _WHAT
     affected: list[Affected] = []
     plans: list[Planned] = []
     startup: Startup | None = None
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     compared = None
     code = 0
     try:
-        if what in ("affected", "all"):
+        if "affected" in what:
             compared = _nx()
             _say("start-up")
             cache_folder().mkdir(parents=True, exist_ok=True)
@@ -60,16 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             for size in sizes:
                 _say(f"affected, {size:,} projects")
                 affected.append(measure_affected(size, rounds, compared))
-        if what in ("plan", "all"):
+        if "plan" in what:
             for size in plan_sizes:
                 _say(f"plan, {size:,} projects")
                 plans.append(measure_plan(size, rounds))
-        if what in ("pipeline", "all"):
+        if "pipeline" in what:
             for size in _PIPELINE_SIZES[:1] if arguments.quick else _PIPELINE_SIZES:
                 _say(f"pipeline, {size:,} affected services")
                 pipelines += measure_pipeline(size, rounds)
-        if what in ("stations", "all"):
-            _say("stations")
+        if "stations" in what:
             stations = _stations(rounds)
     except _FAILURES as error:
         print(f"benchmarks: {error}", file=sys.stderr)
@@ -114,7 +113,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         epilog="Workspaces and Nx are made once, in the cache folder "
         "($XDG_CACHE_HOME or ~/.cache)/ciforge/bench; remove it to start anew.",
     )
-    parser.add_argument("what", nargs="?", choices=_WHAT, default="all")
+    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"{', '.join(_WHAT)}; default: all")
     parser.add_argument(
         "--projects",
         type=_sizes,
@@ -125,7 +124,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=_positive, default=3, metavar="N", help="default: 3")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--quick", action="store_true", help="one run, no large workspace")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    unknown = sorted(set(arguments.what) - set(_WHAT))
+    if unknown:
+        parser.error(f"nothing is called {', '.join(unknown)}; there are {', '.join(_WHAT)}")
+    return arguments
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -156,7 +159,7 @@ def _nx() -> nx.Nx | None:
 
 def _stations(rounds: int) -> Stations | None:
     try:
-        return measure_stations(rounds)
+        return measure_stations(rounds, _say)
     except NoEngineError as error:
         print(f"benchmarks: stations are left out: {error}", file=sys.stderr)
         return None

@@ -77,8 +77,11 @@ class Stations:
         }
 
 
-def measure_stations(rounds: int) -> Stations:
-    """Raises NoEngineError, and BuildDiffersError when ciforge builds too much or too little."""
+def measure_stations(rounds: int, say: Callable[[str], None]) -> Stations:
+    """Raises NoEngineError, and BuildDiffersError when ciforge builds too much or too little.
+
+    `say` shows progress.
+    """
     _find_engine()
     with (
         tempfile.TemporaryDirectory(prefix="ciforge-bench-") as folder,
@@ -86,9 +89,11 @@ def measure_stations(rounds: int) -> Stations:
     ):
         bench = _Bench(Path(folder))
         stack.callback(bench.remove_images)
+        say("stations, the first build of all services, both ways")
         services = bench.build("first", push=True, built=None)[1]
         for service in services:
             bench.plain(service)
+        say("stations, nothing changed")
         unchanged = _alternate(
             {
                 OURS: lambda: bench.build(OURS, push=True, built=[])[0],
@@ -98,11 +103,13 @@ def measure_stations(rounds: int) -> Stations:
         )
         plan = bench.plan()
         bench.build("for the smoke", push=True, built=[], plan=plan)
+        say("stations, smoke")
         smoke = measure_smoke(bench.path, bench.env, plan, bench.images, rounds)
         changes: dict[str, Callable[[], Run]] = {
             OURS: lambda: bench.build(OURS, push=False, built=[_CHANGED])[0],
             PLAIN: lambda: bench.plain(_CHANGED),
         }
+        say("stations, one source changed")
         # Unpushed, ciforge reuses what the engine holds, not the registry.
         bench.build("local", push=False, built=None)
         for change in changes.values():  # once uncounted
