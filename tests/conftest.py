@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 # As the tests were started: what runs package managers needs their configuration.
 STARTED_WITH = dict(os.environ)
+
+# In the background of a shell (`make test &`, nohup) interrupts are ignored, and so they would be
+# by every program that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What would make a result depend on the machine that runs the tests.
 _LEAKS = ("CI", "NX_", "GITLAB", "CIFORGE", "DOCKER_", "GIT_", "NO_COLOR")

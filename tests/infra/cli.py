@@ -57,7 +57,7 @@ def up(names: Sequence[str]) -> None:
 
 def during(command: Sequence[str]) -> int:
     """The command's exit code. What it needs lives as long as it, also when it is killed."""
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     forget_lost_checkouts()
     with (
         lease.held(here(), list(CONTAINERS.values())),
