@@ -69,7 +69,7 @@ docs-serve: $(VENV)/dev.stamp ## read the documentation while writing it
 # The ground's servers would be heard in the times of what needs none of them.
 bench: $(VENV)/dev.stamp ## measure beside Nx and plain docker build, and print the tables
 	$(BIN)/python -m benchmarks affected plan pipeline
-	$(DURING) $(SHELL) -c 'eval "$$($(BIN)/python -m tests.infra env)" && $(BIN)/python -m benchmarks stations'
+	$(DURING) $(SHELL) -c 'ground=$$($(BIN)/python -m tests.infra env) && eval "$$ground" && $(BIN)/python -m benchmarks stations'
 
 lock: ## write the locked requirements anew
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv

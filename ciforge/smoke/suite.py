@@ -134,8 +134,9 @@ class _Run:
             watcher.join(_JOIN)
 
     def _is_up(self, container: docker.Container) -> bool:
-        ended = container.state == "exited" and container.exit_code == 0
-        return is_healthy(container) or (ended and container.service in self.one_shots)
+        """Healthy, or ended well; what merely runs, without a health check, may still fall."""
+        check = state_check(container, self.one_shots, 0, None)
+        return check.outcome == "passed" and check.name != "running"
 
     def _see(self, containers: Sequence[docker.Container], limit: int | None) -> list[Check]:
         """The check of each container by its state now; shown when it is not yet."""
