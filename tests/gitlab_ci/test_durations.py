@@ -39,6 +39,21 @@ def test_what_a_text_says(text: str, expected: float | None) -> None:
     assert seconds(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [
+        *[("one", 1), ("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6)],
+        *[("seven", 7), ("eight", 8), ("nine", 9), ("ten", 10), ("eleven", 11), ("twelve", 12)],
+        *[("thirteen", 13), ("fourteen", 14), ("fifteen", 15), ("sixteen", 16)],
+        *[("seventeen", 17), ("eighteen", 18), ("nineteen", 19), ("twenty", 20)],
+        *[("thirty", 30), ("forty", 40), ("fifty", 50), ("sixty", 60)],
+        *[("seventy", 70), ("eighty", 80), ("ninety", 90)],
+    ],
+)
+def test_every_word_for_a_number(word: str, number: int) -> None:
+    assert seconds(f"{word} seconds") == number
+
+
 @given(st.text())
 def test_any_text_is_answered(text: str) -> None:
     assert seconds(text) is None or seconds(text) != 0

@@ -305,7 +305,6 @@ def test_patience_is_counted_from_when_everything_has_started() -> None:
     slow = _Unanswered(patience=0)
     with Asking(1, _hide) as asking:
         asking.ask([slow.question])
-        asking.ask([slow.question])  # known: it is not asked twice
         for _ in range(3):
             assert slow.tries.acquire(timeout=60)
         assert asking.answered() == []
@@ -314,6 +313,16 @@ def test_patience_is_counted_from_when_everything_has_started() -> None:
 
     assert check.outcome == "failed"
     assert check.message.startswith("no key of ***, still after ")
+
+
+def test_a_question_that_is_known_is_not_asked_again() -> None:
+    asked: list[str] = []
+    question = Question("a key", "redis", lambda: asked.append("redis"), math.inf, math.inf)
+    with Asking(1, _hide) as asking:
+        for _ in range(2):
+            asking.ask([question])
+            (check,) = asking.answers(dict)
+            assert (check.outcome, asked) == ("passed", ["redis"])
 
 
 @pytest.mark.timeout(60)
